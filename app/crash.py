@@ -1,0 +1,14 @@
+"""Named crash points for the tests of "nothing is lost": CRASH_AT=W3 kills this process there, as a power cut would."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+_HERE = os.environ.get("CRASH_AT", "")
+
+
+def point(name: str) -> None:
+    """Die at once, by SIGKILL, when the environment's CRASH_AT is `name`."""
+    if name == _HERE:
+        os.kill(os.getpid(), signal.SIGKILL)

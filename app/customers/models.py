@@ -1,0 +1,58 @@
+"""The one record: a customer and the points where they can be reached."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Text, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db import Base
+
+
+class Customer(Base):
+    """A person or household. Everything said, pressed, written or promised hangs here."""
+
+    __tablename__ = "customer"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    name: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(Text)
+    """BCP 47, as last chosen or stated: en, es, zh-TW."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    contact_points: Mapped[list[ContactPoint]] = relationship(
+        back_populates="customer", order_by="ContactPoint.id", lazy="selectin"
+    )
+
+
+class ContactPoint(Base):
+    """An address of a customer. A phone number stands in E.164 and belongs to one customer at a time."""
+
+    __tablename__ = "contact_point"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    customer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(Text)
+    value: Mapped[str] = mapped_column(Text)
+    sms_opted_out_at: Mapped[datetime | None]
+    """When the person texted STOP; NULL again after START."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    customer: Mapped[Customer] = relationship(back_populates="contact_points")
+
+    __table_args__ = (UniqueConstraint("kind", "value"), CheckConstraint("kind IN ('phone','email')", name="kind"))
+
+
+class Note(Base):
+    """What an agent wrote down about a customer, maybe during one interaction."""
+
+    __tablename__ = "note"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    customer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"))
+    interaction_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("interaction.id"))
+    author_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (Index(None, "customer_id", "created_at"),)

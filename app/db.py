@@ -1,0 +1,57 @@
+"""The database: engine, sessions and the unit of work. PostgreSQL only."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Engine, MetaData, create_engine, func, select
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.orm import DeclarativeBase, Session, scoped_session, sessionmaker
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Every table of the house. Times are aware and in UTC."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it as it stands
+        datetime: DateTime(timezone=True),
+        uuid.UUID: UUID(as_uuid=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+    }
+
+
+sessions: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
+request_session: scoped_session[Session] = scoped_session(sessions)
+"""The session of the request at hand, for Flask-Security and read-only pages; removed at the request's end."""
+
+
+def connect(url: str) -> Engine:
+    """Bind this process's sessions to the server at `url` (postgresql+psycopg://…) and return the engine."""
+    engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_recycle=1800)
+    sessions.configure(bind=engine)
+    return engine
+
+
+@contextmanager
+def unit_of_work() -> Iterator[Session]:
+    """One transaction: commits at the end of the block, rolls back on any exception."""
+    with sessions.begin() as session:
+        yield session
+
+
+def database_now(session: Session) -> datetime:
+    """The database's clock at this moment (not the transaction's start). Deadlines are judged by it alone."""
+    return session.execute(select(func.clock_timestamp())).scalar_one()

@@ -1,0 +1,160 @@
+"""The worker process: the hands (durable jobs) and the clock.
+
+Any number may run. SIGTERM lets the jobs at hand finish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import procrastinate
+import structlog
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job as QueuedJob
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app import jobs
+from app.clock import Clock, tick
+from app.db import sessions
+
+log = structlog.get_logger()
+
+HANDS = 6
+HEAVY = 1
+MAX_PAUSE_S = 600
+STALLED_AFTER_S = 30
+
+
+class GrowingPauses(BaseRetryStrategy):
+    """2, 4, 8 … seconds between tries, at most ten minutes."""
+
+    def __init__(self, attempts: int) -> None:
+        self.attempts = attempts
+
+    def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
+        if job.attempts + 1 >= self.attempts:
+            return None
+        pause = min(jobs.FIRST_RETRY_S * 2**job.attempts, MAX_PAUSE_S)
+        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=pause))
+
+
+def job_app(url: str) -> procrastinate.App:
+    """Procrastinate with every registered handler as a task."""
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=plain_url(url)))
+    for each in jobs.handlers.values():
+        app.task(name=each.name, queue=each.queue, retry=GrowingPauses(each.attempts))(_logged(each))
+    return app
+
+
+def plain_url(url: str) -> str:
+    """The URL without SQLAlchemy's driver, as psycopg takes it."""
+    return url.replace("postgresql+psycopg:", "postgresql:", 1)
+
+
+def _logged(each: jobs.Job) -> Callable[..., None]:
+    def run(**args: Any) -> None:
+        with structlog.contextvars.bound_contextvars(job=each.name, **_ids(args)):
+            try:
+                each.handler(**args)
+            except Exception:
+                log.exception("job.failed")
+                raise
+
+    return run
+
+
+def _ids(args: dict[str, Any]) -> dict[str, Any]:
+    """Only ids go into the log, never a number or a text."""
+    return {name: value for name, value in args.items() if name.endswith("_id")}
+
+
+@tick("jobs.wake_stalled", every_s=10)
+def wake_stalled_jobs(session: Session) -> None:
+    """Put jobs of a worker that died (no heartbeat for 30 s) back to be done again."""
+    session.execute(
+        text(
+            """
+            SELECT procrastinate_retry_job_v1(job.id, now(), NULL, NULL, NULL)
+            FROM procrastinate_jobs job LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
+            WHERE job.status = 'doing'
+              AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => :seconds))
+            """
+        ),
+        {"seconds": STALLED_AFTER_S},
+    )
+
+
+async def work(url: str) -> None:
+    """Run the hands and the heavy work until SIGTERM or SIGINT; jobs at hand get 20 s to finish."""
+    app = job_app(url)
+    async with app.open_async():
+        crews = [
+            asyncio.create_task(_crew(app, "hands", HANDS)),
+            asyncio.create_task(_crew(app, "heavy", HEAVY)),
+        ]
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, lambda: [crew.cancel() for crew in crews])
+        await asyncio.wait(crews, return_when=asyncio.FIRST_COMPLETED)
+        for crew in crews:
+            crew.cancel()
+        for outcome in await asyncio.gather(*crews, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+async def _crew(app: procrastinate.App, queue: str, hands: int) -> None:
+    await app.run_worker_async(
+        queues=[queue],
+        name=queue,
+        concurrency=hands,
+        delete_jobs="successful",
+        shutdown_graceful_timeout=20,
+        fetch_job_polling_interval=2,
+        update_heartbeat_interval=5,
+        stalled_worker_timeout=STALLED_AFTER_S,
+        install_signal_handlers=False,
+    )
+
+
+async def work_off(url: str, *, queues: list[str] | None = None) -> None:
+    """Do every job that is due, then return: how tests and the command line run jobs."""
+    app = job_app(url)
+    async with app.open_async():
+        await app.run_worker_async(
+            queues=queues,
+            wait=False,
+            install_signal_handlers=False,
+            listen_notify=False,
+            concurrency=4,
+            delete_jobs="successful",
+        )
+
+
+def main() -> None:
+    from app import create_app
+
+    app = create_app()
+    url = app.config["DATABASE_URL"]
+    clock = Clock()
+    clock.start()
+    log.info("worker.ready", jobs=len(jobs.handlers))
+    print("worker: ready", flush=True)  # noqa: T201 - read by script/server
+    try:
+        asyncio.run(work(url))
+    except ConnectorException:
+        log.exception("worker.database_away")
+        raise SystemExit(1) from None
+    finally:
+        clock.stop()
+        sessions.configure(bind=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,1 @@
-
+"""The contact centre: records and decisions. Knows no carrier and no channel."""

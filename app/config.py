@@ -54,7 +54,7 @@ class Settings:
     twilio_api_base: str
     """TWILIO_API_BASE: where the carrier's REST lives; the local carrier's address in local mode."""
     recordings_url: str
-    """RECORDINGS_URL: where recordings are kept, an fsspec address such as s3://bucket/path (default recordings/audio)."""
+    """RECORDINGS_URL: where recordings are kept, an fsspec address like s3://bucket/path (default recordings/audio)."""
     flows_dir: Path
     """FLOWS_DIR: the folder of flow files (default ivr_flows/flows)."""
     prompt_voice: str

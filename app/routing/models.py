@@ -47,7 +47,7 @@ class Presence(StrEnum):
 
 
 class AgentState(Base):
-    """An agent's presence. Routing status (idle, offered, interacting, wrapping, not_responding) is derived, not kept."""
+    """An agent's presence. Routing status (idle, offered, interacting, …) is derived."""
 
     __tablename__ = "agent_state"
 

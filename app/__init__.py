@@ -1,1 +1,27 @@
-"""The contact centre: records and decisions. Knows no carrier and no channel."""
+"""The contact centre: records and decisions. Features know no carrier and no channel; this factory wires them."""
+
+from __future__ import annotations
+
+from apiflask import APIFlask
+from flask import Flask
+
+from app.config import Settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Wire settings, extensions, rooms and adapters. Raises SettingsError when a setting cannot be used."""
+    from app import accounts, db, health, logs, pages, postgres
+    from app.accounts.entry import PUBLIC, enter
+
+    settings = settings or Settings.from_env()
+    logs.configure(settings.log_level)
+    url = settings.database_url or postgres.start(settings.var_dir)
+    engine = db.connect(url)
+
+    app = APIFlask("app", title="Throughline", docs_path=None, spec_path=None, json_errors=False)
+    app.config.update(pages.flask_config(settings), SETTINGS=settings, DATABASE_URL=url, ENGINE=engine)
+    pages.init(app, settings)
+    accounts.init(app, settings)
+
+    enter(app, health.bp, PUBLIC)
+    return app

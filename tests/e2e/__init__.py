@@ -1,0 +1,1 @@
+"""Whole-house tests with real browsers and real audio."""

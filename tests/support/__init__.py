@@ -1,0 +1,1 @@
+"""Browsers, houses and ears that many tests use."""

@@ -1,6 +1,6 @@
 """The pages with example records, served by a small Flask app under the strictest content policy: for looking at them and for browser tests.
 
-    python -m tests.frontend.preview [port]
+python -m tests.frontend.preview [port]
 """
 
 import sys

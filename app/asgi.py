@@ -87,6 +87,7 @@ def main() -> None:
         access_log=False,
         timeout_graceful_shutdown=DRAIN_S,
         ws_max_size=256 * 1024,
+        ws_per_message_deflate=False,  # audio does not shrink, and waiting for it to would delay it
         proxy_headers=False,
     )
     server = uvicorn.Server(config)

@@ -1,0 +1,154 @@
+"""The wire between a browser's phone and the carrier: real sockets on both sides."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from app.config import Settings
+from telephony.phone_socket import is_own_origin, phone_socket
+
+FRAME = bytes(range(160))
+
+
+@pytest.fixture
+def plain_settings(tmp_path) -> Settings:
+    return Settings.from_env({"VAR_DIR": str(tmp_path), "PUBLIC_BASE_URL": "http://calls.example.com"})
+
+
+class EchoCarrier:
+    """Stands at the far end: sends every frame back; the word `hang up` closes with 4001."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+        self.left = asyncio.Event()
+
+    async def phone(self, socket: ServerConnection) -> None:
+        url = urlsplit(socket.request.path)
+        assert url.path == "/phone"
+        self.tokens.append(parse_qs(url.query)["token"][0])
+        async for frame in socket:
+            if frame == "hang up":
+                await socket.close(4001, "told so")
+            else:
+                await socket.send(frame)
+        self.left.set()
+
+
+@contextlib.asynccontextmanager
+async def web(settings: Settings) -> AsyncIterator[str]:
+    app = Starlette(routes=[WebSocketRoute("/phone/socket", phone_socket)])
+    app.state.settings = settings
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    host, port = server.servers[0].sockets[0].getsockname()
+    yield f"{host}:{port}"
+    server.should_exit = True
+    await running
+
+
+@pytest.fixture
+async def carrier(plain_settings: Settings) -> AsyncIterator[tuple[EchoCarrier, Settings]]:
+    echo = EchoCarrier()
+    async with serve(echo.phone, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield echo, dataclasses.replace(plain_settings, twilio_api_base=f"http://127.0.0.1:{port}")
+
+
+def phone_at(address: str, token: str = "t.o.k", origin: str | None = None):
+    return connect(f"ws://{address}/phone/socket?token={token}", origin=origin or f"http://{address}", compression=None)
+
+
+async def closing_of(socket) -> tuple[int, str]:
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            await asyncio.wait_for(socket.recv(), 5)
+    return closed.value.rcvd.code, closed.value.rcvd.reason
+
+
+async def test_words_and_audio_pass_both_ways_unchanged_and_in_order(carrier) -> None:
+    echo, settings = carrier
+    async with web(settings) as address, phone_at(address, "a.b-c_d") as phone:
+        for frame in ['{"event":"ping"}', FRAME, FRAME[::-1], "ü你好"]:
+            await phone.send(frame)
+        back = [await asyncio.wait_for(phone.recv(), 5) for _ in range(4)]
+    assert back == ['{"event":"ping"}', FRAME, FRAME[::-1], "ü你好"]
+    assert echo.tokens == ["a.b-c_d"]
+
+
+async def test_the_carrier_learns_at_once_that_the_browser_is_gone(carrier) -> None:
+    echo, settings = carrier
+    async with web(settings) as address:
+        async with phone_at(address) as phone:
+            await phone.send("hello")
+            await phone.recv()
+        await asyncio.wait_for(echo.left.wait(), 5)
+
+
+async def test_the_carriers_own_close_code_and_reason_reach_the_browser(carrier) -> None:
+    _, settings = carrier
+    async with web(settings) as address, phone_at(address) as phone:
+        await phone.send("hang up")
+        assert await closing_of(phone) == (4001, "told so")
+
+
+async def test_a_page_of_another_origin_is_refused_before_anything_is_opened(carrier) -> None:
+    echo, settings = carrier
+    async with web(settings) as address:
+        with pytest.raises(InvalidStatus) as refused:
+            await phone_at(address, origin="https://evil.example").__aenter__()
+        assert refused.value.response.status_code == 403
+    assert echo.tokens == []
+
+
+@pytest.mark.parametrize("token", ["", "x" * 4097], ids=["none", "far too long"])
+async def test_without_a_usable_token_the_carrier_is_not_asked(carrier, token: str) -> None:
+    echo, settings = carrier
+    async with web(settings) as address, phone_at(address, token) as phone:
+        assert (await closing_of(phone))[0] == 1008
+    assert echo.tokens == []
+
+
+@pytest.mark.parametrize("frame", ["x" * (256 * 1024 + 1), b"x" * 1025], ids=["text", "audio"])
+async def test_a_frame_too_long_for_a_phone_ends_the_line(carrier, frame) -> None:
+    _, settings = carrier
+    async with web(settings) as address, phone_at(address) as phone:
+        await phone.send(frame)
+        assert (await closing_of(phone))[0] == 1009
+
+
+async def test_a_carrier_that_is_away_is_said_so_and_may_be_tried_again(plain_settings) -> None:
+    away = dataclasses.replace(plain_settings, twilio_api_base="http://127.0.0.1:9")
+    async with web(away) as address, phone_at(address) as phone:
+        assert (await closing_of(phone))[0] == 1013
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "ours"),
+    [
+        ("http://127.0.0.1:8000", "127.0.0.1:8000", True),
+        ("https://calls.example.com", "web:8000", True),
+        ("http://calls.example.com", "web:8000", False),
+        ("https://calls.example.com.evil.example", "web:8000", False),
+        ("https://evil.example", "calls.example.com", False),
+        ("null", "null", False),
+        ("file://", "", False),
+        (None, "calls.example.com", False),
+        ("", "calls.example.com", False),
+    ],
+)
+def test_only_our_own_pages_may_open_the_wire(origin, host, ours) -> None:
+    assert is_own_origin(origin, host, "https://calls.example.com") is ours

@@ -1,0 +1,218 @@
+"""What the end of a leg means (DOMAIN 2.6, A-15).
+
+Which leg ended is the voice room's knowledge; what follows from it is decided here. A customer is never dropped because
+an agent's browser died, and a call whose customer left is never offered again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import events, jobs
+from app.db import database_now
+from app.interactions.models import Interaction, Segment, State
+from app.interactions.move import lock_interaction, move
+from app.routing.dispatch import request_dispatch
+from app.routing.enqueue import enqueue_interaction
+from app.routing.models import OfferState, Queue, QueueMember
+from app.routing.offers import cancel_offers, close_accepted_offer
+from app.routing.presence import live_phone, work_ended
+
+WRAP_UP_S = 60
+"""For calls that came from no queue."""
+AGENT_LOST_S = 15
+"""How long a lost agent has to come back."""
+REJOIN_S = 8
+"""How long ringing a returned agent may take; the limit waits for it…"""
+AGENT_LOST_MOST_S = 30
+"""…but the customer never hears "one moment" for longer than this."""
+FRONT_MIN = 24 * 60
+"""Priority of a customer whose agent was lost: a day's wait, the front of every queue."""
+
+
+def caller_gone(session: Session, interaction_id: uuid.UUID, *, contained: bool = False) -> State | None:
+    """The customer's leg ended: the state that stands afterwards, None for an unknown interaction.
+
+    Waiting or ringing: abandoned, ringing stops. Talking: wrap-up begins. In the flow: `contained` says whether the
+    flow had done what the caller wanted. Said twice, it changes nothing.
+    """
+    interaction = lock_interaction(session, interaction_id)
+    if interaction is None:
+        return None
+    match State(interaction.state):
+        case State.CREATED:
+            _end(session, interaction, State.CANCELED, "caller_hung_up")
+        case State.IN_FLOW if contained:
+            _end(session, interaction, State.CONTAINED, "flow_finished")
+        case State.IN_FLOW:
+            _end(session, interaction, State.ABANDONED_IN_FLOW, "caller_hung_up")
+        case State.QUEUED | State.OFFERED:
+            cancel_offers(session, interaction_id, "caller_hung_up")
+            _end(session, interaction, State.ABANDONED, "caller_hung_up")
+        case State.ACTIVE | State.HELD | State.AGENT_LOST:
+            begin_wrap_up(session, interaction, "caller_hung_up")
+            _hang_up(session, interaction)
+        case _:
+            pass
+    return State(interaction.state)
+
+
+def agent_gone(session: Session, interaction_id: uuid.UUID, user_id: int | None = None) -> State | None:
+    """The agent's last leg ended: the state that stands afterwards, None for an unknown interaction.
+
+    After Hang up it was meant: wrap-up, and `voice.hang_up` ends the customer's leg too. Otherwise the agent is lost:
+    the customer hears "one moment" and the agent has 15 s to come back. Give `user_id` (whose leg it was), so that a
+    late word about an earlier agent changes nothing.
+    """
+    interaction = lock_interaction(session, interaction_id)
+    if interaction is None:
+        return None
+    somebody_elses = user_id is not None and interaction.agent_id != user_id
+    if interaction.state not in (State.ACTIVE, State.HELD) or somebody_elses:
+        return State(interaction.state)
+    if interaction.hangup_requested_by is not None:
+        begin_wrap_up(session, interaction, "agent_hung_up")
+        _hang_up(session, interaction)
+    else:
+        _lose_agent(session, interaction)
+    return State(interaction.state)
+
+
+def request_hang_up(session: Session, interaction_id: uuid.UUID, user_id: int) -> bool:
+    """The agent pressed Hang up: written before the carrier is told, so that the leg's end is known as meant.
+
+    Enqueues `voice.hang_up`. False when the interaction is not this agent's call any more.
+    """
+    interaction = lock_interaction(session, interaction_id)
+    talking = (State.ACTIVE, State.HELD, State.AGENT_LOST)
+    if interaction is None or interaction.agent_id != user_id or interaction.state not in talking:
+        return False
+    interaction.hangup_requested_by = user_id
+    session.flush()
+    _hang_up(session, interaction)
+    return True
+
+
+def agent_back(session: Session, interaction_id: uuid.UUID) -> bool:
+    """A lost agent has a working phone again: ring it (`voice.rejoin_agent`); False when they are no longer waited for.
+
+    May be said often: the job rings only when no leg of the agent is up or on its way.
+    """
+    interaction = lock_interaction(session, interaction_id)
+    if interaction is None or interaction.state != State.AGENT_LOST:
+        return False
+    interaction.wake_at = _patience(session, interaction)
+    session.flush()
+    jobs.enqueue(session, "voice.rejoin_agent", lock=_lock(interaction), interaction_id=str(interaction.id))
+    return True
+
+
+def agent_rejoined(session: Session, interaction_id: uuid.UUID, user_id: int) -> bool:
+    """The lost agent's new leg is up: the call goes on. False when the caller is already somewhere else."""
+    interaction = lock_interaction(session, interaction_id)
+    if interaction is None or interaction.state != State.AGENT_LOST or interaction.agent_id != user_id:
+        return False
+    move(session, interaction, State.ACTIVE, actor=f"user:{user_id}", reason="agent_back")
+    _tell(session, interaction, "call.agent_back")
+    return True
+
+
+def give_up_agent(session: Session, interaction: Interaction) -> None:
+    """The lost agent did not come back in time: their offer closes and the customer goes to the front of the queue.
+
+    A call that came from no queue goes to a queue of its agent; without one there is nobody to ask, so it ends.
+    """
+    agent_id = interaction.agent_id
+    queue = _queue_for(session, interaction)
+    if queue is None:
+        begin_wrap_up(session, interaction, "agent_lost")
+        _hang_up(session, interaction)
+        return
+    close_accepted_offer(session, interaction, OfferState.COMPLETED, "agent_lost")
+    priority = max(interaction.priority_min, FRONT_MIN)
+    enqueue_interaction(session, interaction, queue, priority_min=priority, actor="system", reason="agent_lost")
+    jobs.enqueue(
+        session,
+        "voice.back_to_queue",
+        lock=_lock(interaction),
+        interaction_id=str(interaction.id),
+        reason="agent_lost",
+    )
+    if agent_id is not None:
+        work_ended(session, agent_id, handled=True)
+
+
+def begin_wrap_up(session: Session, interaction: Interaction, reason: str) -> bool:
+    """The talking is over: the agent has the queue's wrap-up time for notes and an outcome."""
+    queue = session.get(Queue, interaction.queue_id) if interaction.queue_id else None
+    ends_at = database_now(session) + timedelta(seconds=queue.wrap_up_s if queue else WRAP_UP_S)
+    if not move(session, interaction, State.WRAPPING, actor="system", reason=reason, wake_at=ends_at):
+        return False
+    close_accepted_offer(session, interaction, OfferState.WRAPPING, reason)
+    return True
+
+
+def end_work(session: Session, interaction: Interaction, *, actor: str, reason: str | None = None) -> bool:
+    """Wrap-up is done: the interaction and its offer are completed, the agent is free or takes the chosen presence."""
+    agent_id = interaction.agent_id
+    if not move(session, interaction, State.COMPLETED, actor=actor, reason=reason):
+        return False
+    close_accepted_offer(session, interaction, OfferState.COMPLETED, reason)
+    if agent_id is not None:
+        work_ended(session, agent_id, handled=True)
+        request_dispatch(session)
+    return True
+
+
+def _end(session: Session, interaction: Interaction, to: State, reason: str) -> None:
+    move(session, interaction, to, actor="caller", reason=reason, agent_id=None)
+
+
+def _lose_agent(session: Session, interaction: Interaction) -> None:
+    limit = database_now(session) + timedelta(seconds=AGENT_LOST_S)
+    move(session, interaction, State.AGENT_LOST, actor="carrier", reason="agent_leg_ended", wake_at=limit)
+    jobs.enqueue(session, "voice.agent_lost", lock=_lock(interaction), interaction_id=str(interaction.id))
+    _tell(session, interaction, "call.agent_lost")
+    if interaction.agent_id is not None and live_phone(session, interaction.agent_id):
+        agent_back(session, interaction.id)  # only the leg broke, or the page is back before the carrier noticed
+
+
+def _patience(session: Session, interaction: Interaction) -> datetime:
+    """When to give up on an agent who is being rung: never sooner than before, never later than 30 s after the loss."""
+    lost_at = session.scalars(
+        select(Segment.started_at).where(Segment.interaction_id == interaction.id, Segment.ended_at.is_(None))
+    ).one()
+    rung_until = database_now(session) + timedelta(seconds=REJOIN_S)
+    wanted = max(interaction.wake_at or rung_until, rung_until)
+    return min(wanted, lost_at + timedelta(seconds=AGENT_LOST_MOST_S))
+
+
+def _queue_for(session: Session, interaction: Interaction) -> Queue | None:
+    if interaction.queue_id is not None:
+        return session.get(Queue, interaction.queue_id)
+    own = select(Queue).join(QueueMember).where(QueueMember.user_id == interaction.agent_id)
+    return session.scalars(own.order_by(Queue.id).limit(1)).first()
+
+
+def _hang_up(session: Session, interaction: Interaction) -> None:
+    jobs.enqueue(session, "voice.hang_up", lock=_lock(interaction), interaction_id=str(interaction.id))
+
+
+def _lock(interaction: Interaction) -> str:
+    return f"interaction:{interaction.id}"
+
+
+def _tell(session: Session, interaction: Interaction, kind: str) -> None:
+    events.record(
+        session,
+        kind,
+        actor="carrier",
+        customer_id=interaction.customer_id,
+        interaction_id=interaction.id,
+        users=(interaction.agent_id,) if interaction.agent_id is not None else (),
+        queue_id=interaction.queue_id,
+    )

@@ -1,11 +1,12 @@
 """Which recogniser serves which language, and why: settled at start, shown to people."""
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from telephony.speech import models
+from telephony.speech.errors import SpeechError
 from telephony.speech.languages import spoken_name
 from telephony.speech.settings import SpeechSettings
 from telephony.speech.whisper_engine import NAME as WHISPER_NAME
@@ -68,3 +69,30 @@ def _why_no_vosk(language: str, settings: SpeechSettings, vosk_model: Path | Non
     if importlib.util.find_spec("vosk") is None:
         return "the vosk package is not installed"
     return "" if vosk_model else models.why_missing(language, settings)
+
+
+def prepare(settings: SpeechSettings, say: Callable[[str], None]) -> dict[str, EngineChoice]:
+    """Fetch the models that are missing, then settle. Tells `say` what it does; never fails for want of a network."""
+    for language, model in models.missing(settings).items():
+        say(
+            f"Fetching {model.name} ({model.size / 1_000_000:.0f} MB) so that {spoken_name(language)} is heard live ..."
+        )
+        try:
+            models.fetch(model, settings, _tell_progress(say))
+            say(f"{model.name} is ready.")
+        except SpeechError as error:
+            say(f"Going on without it: {error}.")
+    return settle(settings)
+
+
+def _tell_progress(say: Callable[[str], None]) -> models.Progress:
+    """A line at each tenth of the way."""
+    told = 0
+
+    def progress(done: int, size: int) -> None:
+        nonlocal told
+        if done * 10 // size > told:
+            told = done * 10 // size
+            say(f"  {told * 10} %")
+
+    return progress

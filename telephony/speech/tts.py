@@ -29,7 +29,7 @@ RATES_HZ = (8000, 16000, 24000)
 WORDS_PER_MINUTE = 160  # espeak's own 200 is too fast for a menu
 FIRST_LIMIT_S = 30.0  # loading an engine from a cold disk
 LIMIT_S, LIMIT_PER_CHAR_S = 5.0, 0.02
-RECIPE = 1  # part of every cache key: raise it when level, speed or seed change
+RECIPE = 2  # part of every cache key: raise it when level, edges, speed or seed change
 JUST_USED_S = 60.0  # a file handed out this recently is not pruned
 AMERICAN_VOICE, BRITISH_VOICE = "heart", "emma"
 BRITISH = ("en-gb", "en-au", "en-ie", "en-in", "en-nz", "en-za")
@@ -169,12 +169,14 @@ def _hibari_voice(tag: str) -> str:
 def speakable(text: str) -> str:
     """The text as it goes to an engine: control characters and broken surrogates blanked, spaces joined.
 
-    SpeechError when longer than MAX_TEXT_CHARS. Markup is left alone: it is spoken, never obeyed.
+    Empty when no letter or digit is in it, for engines make odd noises of dots and emoji. Markup is left alone: it is
+    spoken, never obeyed. SpeechError when longer than MAX_TEXT_CHARS.
     """
     if len(text) > MAX_TEXT_CHARS:
         raise SpeechError(f"The text has {len(text)} characters; one prompt may have {MAX_TEXT_CHARS}. Split it.")
     blanked = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") else c for c in text)
-    return " ".join(unicodedata.normalize("NFC", blanked).split())
+    tidy = " ".join(unicodedata.normalize("NFC", blanked).split())
+    return tidy if any(c.isalnum() for c in tidy) else ""
 
 
 def prune(folder: Path, bound: int) -> int:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import soxr
 
 from telephony.speech.child import Message, read_message, talk_to_parent
-from telephony.speech.level import raise_level
+from telephony.speech.level import raise_level, trim
 
 Samples = npt.NDArray[np.float32]
 
@@ -80,18 +80,22 @@ def main() -> None:
 
 def _answer(job: Message, engines: dict[str, Espeak | Hibari]) -> Message:
     try:
-        name = job["engine"]
-        if name not in engines:
-            engines[name] = ENGINES[name]()
-        said, rate_hz = engines[name].speak(job["text"], job["voice"], job["words_per_minute"])
+        said, rate_hz = _speak(job, engines) if job["text"] else (np.zeros(0, np.float32), job["rate_hz"])
         seconds = _write_for_phone(said, rate_hz, job["rate_hz"], Path(job["path"]))
         return {"ok": True, "seconds": seconds}
     except Exception as error:
         return {"ok": False, "error": f"{job.get('engine')} could not say the text: {type(error).__name__}: {error}"}
 
 
+def _speak(job: Message, engines: dict[str, Espeak | Hibari]) -> tuple[Samples, int]:
+    name = job["engine"]
+    if name not in engines:
+        engines[name] = ENGINES[name]()
+    return engines[name].speak(job["text"], job["voice"], job["words_per_minute"])
+
+
 def _write_for_phone(said: Samples, rate_hz: int, wanted_hz: int, path: Path) -> float:
-    at_rate = soxr.resample(said, rate_hz, wanted_hz) if rate_hz != wanted_hz else said
+    at_rate = trim(soxr.resample(said, rate_hz, wanted_hz) if rate_hz != wanted_hz else said, wanted_hz)
     missing = round(SHORTEST_S * wanted_hz) - len(at_rate)
     loud = raise_level(np.pad(at_rate, (0, max(0, missing))))
     with wave.open(str(path), "wb") as file:

@@ -100,7 +100,9 @@ def _limited(answer: httpx.Response, limit_bytes: int) -> Iterator[bytes]:
     for chunk in answer.iter_bytes():
         size += len(chunk)
         if size > limit_bytes:
-            raise RecordingProblem(f"The carrier's file is larger than {limit_bytes >> 20} MB and was not kept.", gone=True)
+            raise RecordingProblem(
+                f"The carrier's file is larger than {limit_bytes >> 20} MB and was not kept.", gone=True
+            )
         if time.monotonic() > deadline:
             raise RecordingProblem(TOO_SLOW)
         yield chunk
@@ -109,5 +111,7 @@ def _limited(answer: httpx.Response, limit_bytes: int) -> Iterator[bytes]:
 def _next_place(answer: httpx.Response) -> str:
     place = answer.next_request.url if answer.next_request else None
     if place is None or place.scheme != "https" or not place.host.endswith(CARRIER_STORES):
-        raise RecordingProblem("The carrier sent us to a place that is not its own, so the file was not fetched.", gone=True)
+        raise RecordingProblem(
+            "The carrier sent us to a place that is not its own, so the file was not fetched.", gone=True
+        )
     return str(place)

@@ -183,4 +183,3 @@ def _ask_to_delete(session: Session, recording_id: int) -> None:
 
 def _locked(session: Session, recording_id: int) -> Recording:
     return session.get_one(Recording, recording_id, with_for_update=True)
-

@@ -42,7 +42,7 @@ class Recording(Base):
     provider_sid: Mapped[str] = mapped_column(Text, unique=True)
     provider_url: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)
-    """recording < announced < stored < provider_deleted; `absent` (nothing was recorded), `failed` (lost, see problem)."""
+    """recording < announced < stored < provider_deleted; `absent` (nothing recorded), `failed` (lost, see problem)."""
     channel_map: Mapped[dict[str, Any]]
     """Who is on which channel: {"0": "customer", "1": "agent"}."""
     started_at: Mapped[datetime | None]

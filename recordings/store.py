@@ -9,8 +9,11 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 import fsspec
@@ -21,6 +24,7 @@ from recordings.problems import RecordingProblem, storage_problem
 
 BLOCK_BYTES = 1 << 18
 PART = ".part-"
+UNREADABLE = "The file cannot be read where recordings are kept. Check RECORDINGS_URL and its disk."
 
 Check = Callable[[IO[bytes]], None]
 
@@ -71,10 +75,22 @@ class Store:
         try:
             opened: IO[bytes] = self._files.open(self._at(path), "rb")
         except OSError as error:
-            raise RecordingProblem(
-                "The recording's file cannot be read where recordings are kept. Check RECORDINGS_URL."
-            ) from error
+            raise RecordingProblem(UNREADABLE) from error
         return opened
+
+    @contextlib.contextmanager
+    def local_file(self, path: str) -> Iterator[Path]:
+        """The file on this machine's disk while the block runs: itself, or a copy. Raises RecordingProblem."""
+        if isinstance(self._files, LocalFileSystem):
+            if not self.exists(path):
+                raise RecordingProblem(UNREADABLE)
+            yield Path(self._at(path))
+            return
+        with tempfile.NamedTemporaryFile(suffix=Path(path).suffix) as copy:
+            with self.open(path) as file:
+                shutil.copyfileobj(file, copy)
+            copy.flush()
+            yield Path(copy.name)
 
     def checksum(self, path: str) -> str | None:
         """SHA-256 in hex of what is really there; None when it cannot be read to its end."""

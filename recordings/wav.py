@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recordings.problems import RecordingProblem
+from telephony.speech.audio import MULAW_TABLE
 
 PCM, MULAW, EXTENSIBLE = 1, 7, 0xFFFE
 SAMPLE_BYTES = {PCM: 2, MULAW: 1}
@@ -68,11 +69,6 @@ def read_shape(file: IO[bytes]) -> WavShape:
     raise RecordingProblem("The carrier's WAV recording has no sound in it or breaks off in its header.")
 
 
-def read_channel(file: IO[bytes], shape: WavShape, channel: int) -> bytes:
-    """One channel as signed 16-bit little-endian PCM at the file's rate."""
-    return b"".join(block[:, channel].tobytes() for block in sample_blocks(file, shape))
-
-
 def sample_blocks(file: IO[bytes], shape: WavShape) -> Iterator[Samples]:
     """The sound in blocks of at most a minute, each an array of (frames, channels)."""
     file.seek(shape.start)
@@ -108,16 +104,5 @@ def _shape(form: tuple[int, int, int] | None, start: int, size: int, end: int) -
 
 def _samples(data: bytes, codec: int) -> Samples:
     if codec == MULAW:
-        return MULAW_TO_PCM[np.frombuffer(data, dtype=np.uint8)]
+        return MULAW_TABLE[np.frombuffer(data, dtype=np.uint8)]
     return np.frombuffer(data, dtype="<i2").astype(np.int16)
-
-
-def _mulaw_table() -> Samples:
-    """G.711: the code is inverted; 1 bit sign, 3 bits exponent, 4 bits mantissa, bias 33 at 14 bits."""
-    code = ~np.arange(256, dtype=np.int32) & 0xFF
-    exponent, mantissa = (code >> 4) & 7, code & 15
-    size = ((2 * mantissa + 33) << exponent) - 33
-    return (np.where(code & 0x80, -size, size) * 4).astype(np.int16)
-
-
-MULAW_TO_PCM = _mulaw_table()

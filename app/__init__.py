@@ -10,6 +10,7 @@ from app.config import Settings
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Wire settings, extensions, rooms and adapters. Raises SettingsError when a setting cannot be used."""
+    import recordings
     from app import accounts, db, health, logs, pages, postgres
     from app.accounts.entry import PUBLIC, enter
 
@@ -24,4 +25,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     accounts.init(app, settings)
 
     enter(app, health.bp, PUBLIC)
+    recordings.init(app, settings)
     return app

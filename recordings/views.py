@@ -83,7 +83,8 @@ def _with_ranges(file: IO[bytes], size: int, recording: Recording) -> Response:
     response.set_etag(recording.sha256 or "")
     response.headers["Content-Disposition"] = f'inline; filename="{_file_name(recording)}"'
     response.headers["Cache-Control"] = "private, no-store"
-    return response.make_conditional(request, accept_ranges=True, complete_length=size)
+    response.make_conditional(request, accept_ranges=True, complete_length=size)
+    return response
 
 
 def _file_name(recording: Recording) -> str:

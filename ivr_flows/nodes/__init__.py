@@ -1,1 +1,36 @@
+"""The kinds of node, one file each.
 
+To add one: copy the nearest, list it here, and give it its cases in tests/ivr_flows/nodes.
+"""
+
+from ivr_flows.nodes.base import Node
+from ivr_flows.nodes.branch import BranchNode
+from ivr_flows.nodes.collect import CollectNode
+from ivr_flows.nodes.hangup import HangupNode
+from ivr_flows.nodes.hours import HoursNode
+from ivr_flows.nodes.menu import MenuNode
+from ivr_flows.nodes.play import PlayNode
+from ivr_flows.nodes.queue import QueueNode
+from ivr_flows.nodes.say import SayNode
+from ivr_flows.nodes.set import SetNode
+from ivr_flows.nodes.sms import SmsNode
+from ivr_flows.nodes.transfer import TransferNode
+from ivr_flows.nodes.voicemail import VoicemailNode
+
+_ALL: tuple[type[Node], ...] = (
+    SayNode,
+    PlayNode,
+    MenuNode,
+    CollectNode,
+    HoursNode,
+    BranchNode,
+    SetNode,
+    QueueNode,
+    VoicemailNode,
+    TransferNode,
+    SmsNode,
+    HangupNode,
+)
+KINDS: dict[str, type[Node]] = {kind.model_fields["kind"].default: kind for kind in _ALL}
+
+__all__ = ["KINDS", "Node"]

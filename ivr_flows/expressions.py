@@ -1,0 +1,299 @@
+"""Variables in texts and conditions in branches: Jinja2's sandbox, cut down to what a flow needs.
+
+No loops, no calls, no assignment, no attributes of Python objects, and only the filters below: what is left costs
+time in proportion to its own length, so a hostile template can neither reach out of the sandbox nor hold up a call.
+That is checked when the flow is loaded; lengths and numbers that depend on the caller are checked when the text is
+filled in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import ChainableUndefined, TemplateSyntaxError, Undefined, nodes
+from jinja2.filters import FILTERS as JINJA_FILTERS
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.tests import TESTS as JINJA_TESTS
+
+NAMES = ("vars", "customer", "call", "now", "value")
+MAX_TEMPLATE_CHARS = 4000
+MAX_TEXT_CHARS = 3000
+MAX_NUMBER = 10**15
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+_ALLOWED = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.If,
+    nodes.CondExpr,
+    nodes.Name,
+    nodes.Getattr,
+    nodes.Getitem,
+    nodes.Const,
+    nodes.List,
+    nodes.Tuple,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.Add,
+    nodes.Sub,
+    nodes.Mul,
+    nodes.Neg,
+    nodes.Pos,
+    nodes.Concat,
+    nodes.Filter,
+    nodes.Test,
+)
+_REFUSED_WORDS = {
+    nodes.For: "loops",
+    nodes.Call: "calls",
+    nodes.Assign: "assignments",
+    nodes.AssignBlock: "assignments",
+    nodes.Macro: "macros",
+    nodes.Import: "imports",
+    nodes.FromImport: "imports",
+    nodes.Include: "includes",
+    nodes.Extends: "extends",
+    nodes.Block: "blocks",
+    nodes.Pow: "powers",
+    nodes.Mod: "the % operator",
+    nodes.Div: "division",
+    nodes.FloorDiv: "division",
+    nodes.Slice: "slices",
+    nodes.Dict: "dictionaries",
+}
+
+
+class BadTemplate(ValueError):
+    """The template cannot be used; the message says why in a sentence's rest ("uses loops; …")."""
+
+
+class TextTooLong(Exception):
+    """A text grew over MAX_TEXT_CHARS while it was filled in."""
+
+
+def spelled(value: object) -> str:
+    """Characters one by one, with pauses, so that a voice reads 4071 as "4, 0, 7, 1"."""
+    return ", ".join(char for char in str(value) if not char.isspace())
+
+
+def _rounded(value: Any, digits: int = 0) -> float | int:
+    if not 0 <= digits <= 6:
+        raise ValueError("round takes 0 to 6 digits")
+    rounded: float | int = round(value, digits) if digits else round(value)
+    return rounded
+
+
+def _kept_short(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same filter, refusing texts in and out that are too long."""
+
+    def short(value: Any, *args: Any, **kwargs: Any) -> Any:
+        for text in (value, *args, *kwargs.values()):
+            _check_size(text)
+        return _check_size(function(value, *args, **kwargs))
+
+    return short
+
+
+def _check_size(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > MAX_TEXT_CHARS:
+        raise TextTooLong
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        raise OverflowError("a number grew too large")
+    return value
+
+
+_FROM_JINJA = (
+    "abs",
+    "capitalize",
+    "default",
+    "first",
+    "float",
+    "int",
+    "last",
+    "length",
+    "lower",
+    "title",
+    "trim",
+    "upper",
+)
+FILTERS: dict[str, Callable[..., Any]] = {name: _kept_short(JINJA_FILTERS[name]) for name in _FROM_JINJA}
+FILTERS |= {"spell": _kept_short(spelled), "round": _kept_short(_rounded)}
+TESTS = {
+    name: JINJA_TESTS[name]
+    for name in ("defined", "undefined", "none", "number", "string", "in", "even", "odd", "true", "false")
+}
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    intercepted_binops = frozenset({"*", "+", "-"})
+
+    def __init__(self) -> None:
+        super().__init__(undefined=ChainableUndefined, autoescape=False, keep_trailing_newline=False)
+        self.filters = dict(FILTERS)
+        self.tests = dict(TESTS)
+        self.globals = {}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`a.b` looks into mappings and nowhere else: Python objects have nothing to give to a flow."""
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, Mapping) and isinstance(argument, str) and argument in obj:
+            return obj[argument]
+        if isinstance(obj, list | tuple) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
+            return obj[argument]
+        return self.undefined(obj=obj, name=argument)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "*" and not (_is_number(left) and _is_number(right)):
+            raise TypeError("only numbers can be multiplied")
+        _check_size(left)
+        _check_size(right)
+        return _check_size(super().call_binop(context, operator, left, right))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+_SANDBOX = _Sandbox()
+
+
+def check_template(source: str) -> None:
+    """BadTemplate when the text is no safe template."""
+    if len(source) > MAX_TEMPLATE_CHARS:
+        raise BadTemplate(f"is longer than {MAX_TEMPLATE_CHARS} characters")
+    if _is_plain(source):
+        return
+    _check_tree(_parsed(lambda: _SANDBOX.parse(source)))
+
+
+def check_expression(source: str) -> None:
+    """BadTemplate when the condition is no safe expression."""
+    if len(source) > MAX_TEMPLATE_CHARS:
+        raise BadTemplate(f"is longer than {MAX_TEMPLATE_CHARS} characters")
+    _check_tree(_parsed(lambda: _whole_expression(source)))
+
+
+def fill(source: str, names: Mapping[str, Any]) -> str:
+    """The text with its variables filled in; missing ones become "".
+
+    TextTooLong when the result passes MAX_TEXT_CHARS; BadTemplate when it cannot be worked out (a word compared with
+    a number).
+    """
+    if _is_plain(source):
+        return source
+    try:
+        text = _template(source).render(names)
+    except TextTooLong:
+        raise
+    except Exception as error:  # whatever the author's template does must not end the call
+        raise BadTemplate(_reason(error)) from error
+    _check_size(text)
+    return " ".join(text.split())
+
+
+def evaluate(source: str, names: Mapping[str, Any]) -> bool:
+    """Whether the condition holds. TextTooLong and BadTemplate as for `fill`."""
+    try:
+        return bool(_expression(source)(**names))
+    except TextTooLong:
+        raise
+    except Exception as error:  # as above
+        raise BadTemplate(_reason(error)) from error
+
+
+def clock_names(now: datetime) -> dict[str, Any]:
+    """What `now` offers to expressions, in the zone of the given time.
+
+    Hour 0-23, minute, weekday "mon", date "2026-03-09".
+    """
+    return {"hour": now.hour, "minute": now.minute, "weekday": _WEEKDAYS[now.weekday()], "date": now.date().isoformat()}
+
+
+def variables_used(source: str) -> set[str]:
+    """Names looked up in `vars`, for the linter: {{ vars.account }} uses "account"."""
+    return set(re.findall(r"\bvars\.([A-Za-z_][A-Za-z0-9_]*)", source))
+
+
+def _is_plain(source: str) -> bool:
+    return "{{" not in source and "{%" not in source and "{#" not in source
+
+
+def _whole_expression(source: str) -> nodes.Node:
+    parser = Parser(_SANDBOX, source, state="variable")
+    expression = parser.parse_expression()
+    if not parser.stream.eos:
+        raise TemplateSyntaxError("there is more after the end of the condition", 1)
+    return expression
+
+
+def _parsed(parse: Callable[[], nodes.Node]) -> nodes.Node:
+    try:
+        return parse()
+    except TemplateSyntaxError as error:
+        raise BadTemplate(f"cannot be read: {error.message}") from error
+    except RecursionError as error:
+        raise BadTemplate("is nested too deeply") from error
+
+
+def _check_tree(tree: nodes.Node) -> None:
+    waiting: list[nodes.Node] = [tree]
+    while waiting:
+        node = waiting.pop()
+        _check_node(node)
+        waiting.extend(node.iter_child_nodes())
+
+
+def _check_node(node: nodes.Node) -> None:
+    if not isinstance(node, _ALLOWED):
+        what = _REFUSED_WORDS.get(type(node), type(node).__name__.lower())
+        raise BadTemplate(f"uses {what}; only variables, conditions and filters are allowed")
+    if isinstance(node, nodes.Name) and node.name not in NAMES:
+        raise BadTemplate(f"uses the unknown name '{node.name}'; use one of: {', '.join(NAMES)}")
+    if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
+        raise BadTemplate(f"uses '{node.attr}'; names that begin with _ are not allowed")
+    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+        raise BadTemplate(f"uses the unknown filter '{node.name}'; use one of: {', '.join(sorted(FILTERS))}")
+    if isinstance(node, nodes.Test) and node.name not in TESTS:
+        raise BadTemplate(f"uses the unknown test '{node.name}'; use one of: {', '.join(sorted(TESTS))}")
+
+
+def _reason(error: Exception) -> str:
+    return f"{error}"[:200] or type(error).__name__
+
+
+@lru_cache(maxsize=4096)
+def _template(source: str) -> Any:
+    check_template(source)
+    return _SANDBOX.from_string(source)
+
+
+@lru_cache(maxsize=4096)
+def _expression(source: str) -> Callable[..., Any]:
+    check_expression(source)
+    compiled: Callable[..., Any] = _SANDBOX.compile_expression(source, undefined_to_none=True)
+    return compiled
+
+
+__all__ = [
+    "BadTemplate",
+    "TextTooLong",
+    "Undefined",
+    "check_expression",
+    "check_template",
+    "clock_names",
+    "evaluate",
+    "fill",
+    "spelled",
+    "variables_used",
+]

@@ -1,0 +1,55 @@
+"""What can be wrong with a flow file, said so that its author can mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong at one place.
+
+    Lines and columns count from 1; `node` and `field` are "" where they do not apply.
+    """
+
+    message: str
+    file: str = ""
+    line: int = 1
+    column: int = 1
+    node: str = ""
+    field: str = ""
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        where = ", ".join(filter(None, [self.node and f"node {self.node}", self.field and f"field {self.field}"]))
+        return f"{self.file}:{self.line}:{self.column}: " + (f"{where}: " if where else "") + self.message
+
+
+class FlowError(Exception):
+    """A flow that cannot be used: `faults` lists everything found, in the order of the file."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(sorted(faults, key=lambda fault: (fault.file, fault.line, fault.column)))
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+def short(value: object, max_chars: int = 60) -> str:
+    """The value for a message: hostile files have keys as long as books."""
+    text = "".join(char if char.isprintable() else "?" for char in str(value)[: max_chars + 1])
+    return text if len(text) <= max_chars else text[: max_chars - 1] + "…"
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """ "; did you mean 'sales'?", or what there is to choose from."""
+    names = sorted(known)
+    close = difflib.get_close_matches(wrong[:100], names, n=1)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    if not names:
+        return ""
+    return f"; use one of: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"

@@ -1,0 +1,305 @@
+"""What the fields alone cannot show: faults of the whole graph. Errors stop a flow from going live, warnings do not."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ivr_flows.expressions import variables_used
+from ivr_flows.faults import Severity, nearest, short
+from ivr_flows.nodes import Node
+from ivr_flows.nodes.base import FieldPath, pieces
+from ivr_flows.nodes.collect import CollectNode
+from ivr_flows.nodes.menu import MenuNode
+from ivr_flows.nodes.queue import QueueNode
+from ivr_flows.nodes.set import SetNode
+from ivr_flows.nodes.transfer import TransferNode
+from ivr_flows.nodes.voicemail import VoicemailNode
+from ivr_flows.schema import FlowHeader
+from ivr_flows.spoken import words_of
+from ivr_flows.texts import Condition, PromptText, Target, Text, Words
+
+MAX_CHOICES_TO_BEAR = 5
+MAX_CHARS_TO_BEAR = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault: `node` "" is the flow's own head; `field` is the path inside it."""
+
+    node: str
+    field: FieldPath
+    message: str
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What exists around the flow. None: not known here, so not checked."""
+
+    queues: Collection[str] | None = None
+    flows: Collection[str] | None = None
+
+
+NOTHING_KNOWN = Known()
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A flow whose fields are right, before its whole is."""
+
+    header: FlowHeader
+    nodes: Mapping[str, Node]
+    known: Known
+
+    def targets_of(self, node: Node) -> set[str]:
+        """Where a call can go from here; the fallback stands for every way left open."""
+        targets = {way.to or self.header.fallback for way in node.ways()}
+        return targets & self.nodes.keys()
+
+
+def lint(header: FlowHeader, nodes: Mapping[str, Node], known: Known = NOTHING_KNOWN) -> list[Finding]:
+    """Everything found, errors and warnings, by rule."""
+    graph = Graph(header, nodes, known)
+    return [finding for rule in RULES for finding in rule(graph)]
+
+
+def targets_exist(graph: Graph) -> Iterator[Finding]:
+    for name in ("start", "fallback"):
+        target: str = getattr(graph.header, name)
+        if target not in graph.nodes:
+            yield Finding("", (name,), f"there is no node '{short(target)}'{nearest(target, graph.nodes)}")
+    for node, path, value in _all_pieces(graph):
+        if isinstance(value, Target) and value not in graph.nodes:
+            yield Finding(node.id, path, f"there is no node '{short(value)}'{nearest(value, graph.nodes)}")
+
+
+def fallback_is_a_person(graph: Graph) -> Iterator[Finding]:
+    node = graph.nodes.get(graph.header.fallback)
+    if node is not None and not node.reaches_person:
+        yield Finding(
+            "",
+            ("fallback",),
+            "must be a queue, a voicemail, or a transfer to a number or an agent: here callers reach a person",
+        )
+
+
+def questions_lead_to_a_person(graph: Graph) -> Iterator[Finding]:
+    reaching = _reaching(graph, {node.id for node in graph.nodes.values() if node.reaches_person})
+    for node in graph.nodes.values():
+        if node.asks and node.id not in reaching:
+            yield Finding(
+                node.id, (), "no way leads from here to a person or a message; add one, or leave out 'person: null'"
+            )
+
+
+def languages_are_complete(graph: Graph) -> Iterator[Finding]:
+    languages = graph.header.languages
+    for node, path, value in _all_pieces(graph):
+        texts: Iterable[Text] = (
+            value.texts() if isinstance(value, PromptText) else [value] if isinstance(value, Text) else []
+        )
+        for text in texts:
+            yield from _missing_languages(node, path, text, languages)
+        if isinstance(value, PromptText | Text | Words):
+            yield from _unknown_languages(node, path, value, languages)
+
+
+def _missing_languages(node: Node, path: FieldPath, text: Text, languages: tuple[str, ...]) -> Iterator[Finding]:
+    if "" in text.by_language:
+        if (
+            len(languages) > 1
+            and any(map(str.isalpha, _without_templates(text.by_language[""])))
+            and not isinstance(node, SetNode | TransferNode)
+        ):
+            yield Finding(node.id, path, f"is in one language only; give one text for each of: {', '.join(languages)}")
+        return
+    missing = [language for language in languages if not text.is_in(language)]
+    if missing:
+        yield Finding(node.id, path, f"has no text in: {', '.join(missing)}")
+
+
+def _unknown_languages(
+    node: Node, path: FieldPath, value: PromptText | Text | Words, languages: tuple[str, ...]
+) -> Iterator[Finding]:
+    groups = [text.by_language for text in value.texts()] if isinstance(value, PromptText) else [value.by_language]
+    for tag in sorted({tag for group in groups for tag in group if tag} - set(languages)):
+        yield Finding(
+            node.id, path, f"has a text in '{tag}', which is none of the flow's languages: {', '.join(languages)}"
+        )
+
+
+def languages_are_the_flows(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes.values():
+        if isinstance(node, SetNode) and node.language and node.language not in graph.header.languages:
+            yield Finding(
+                node.id,
+                ("language",),
+                f"'{node.language}' is none of the flow's languages: {', '.join(graph.header.languages)}",
+            )
+
+
+def choices_differ(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes.values():
+        if isinstance(node, MenuNode):
+            yield from _keys_used_twice(node)
+            yield from _phrases_used_twice(node)
+
+
+def _keys_used_twice(menu: MenuNode) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for index, choice in enumerate(menu.choices):
+        if choice.key is None and choice.words is None:
+            yield Finding(menu.id, ("choices", index), "has neither a key nor words: nobody can choose it")
+        if choice.key is None:
+            continue
+        if choice.key in seen:
+            yield Finding(
+                menu.id,
+                ("choices", index, "key"),
+                f"the key {choice.key} is taken by choice {seen[choice.key] + 1} already",
+            )
+        seen.setdefault(choice.key, index)
+
+
+def _phrases_used_twice(menu: MenuNode) -> Iterator[Finding]:
+    seen: dict[tuple[str, tuple[str, ...]], int] = {}
+    for index, choice in enumerate(menu.choices):
+        for language, phrases in (choice.words.by_language if choice.words else {}).items():
+            for phrase in phrases:
+                first = seen.setdefault((language, words_of(phrase)), index)
+                if first != index:
+                    yield Finding(
+                        menu.id,
+                        ("choices", index, "words"),
+                        f"“{short(phrase)}” is said for choice {first + 1} already",
+                    )
+
+
+def choices_can_be_said_in_every_language(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes.values():
+        if not isinstance(node, MenuNode):
+            continue
+        for index, choice in enumerate(node.choices):
+            missing = [tag for tag in graph.header.languages if choice.words and not choice.words.in_language(tag)]
+            if missing:
+                yield Finding(node.id, ("choices", index, "words"), f"has no words in: {', '.join(missing)}", "warning")
+
+
+def names_are_known(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes.values():
+        if isinstance(node, QueueNode):
+            yield from _known_name(node, "queue", node.queue, "queue", graph.known.queues)
+        elif isinstance(node, VoicemailNode):
+            yield from _known_name(node, "mailbox", node.mailbox, "queue", graph.known.queues)
+        elif isinstance(node, TransferNode) and node.flow:
+            yield from _known_name(node, "flow", node.flow, "flow", graph.known.flows)
+
+
+def _known_name(node: Node, field: str, name: str, what: str, known: Collection[str] | None) -> Iterator[Finding]:
+    if known is not None and name not in known:
+        yield Finding(node.id, (field,), f"there is no {what} '{short(name)}'{nearest(name, known)}")
+
+
+def silent_loops(graph: Graph) -> Iterator[Finding]:
+    """A ring of nodes none of which waits would talk at the caller until the step limit."""
+    waiting = {node.id for node in graph.nodes.values() if node.asks or node.reaches_person}
+    left = {id_: graph.targets_of(node) - waiting for id_, node in graph.nodes.items() if id_ not in waiting}
+    while ends := [id_ for id_, targets in left.items() if not targets & left.keys()]:
+        for id_ in ends:
+            del left[id_]
+    ring = [id_ for id_ in left if id_ in _reachable(left[id_], lambda other: left.get(other, set()))]
+    if ring:
+        yield Finding(ring[0], (), f"goes round in a ring that never asks the caller anything: {', '.join(ring[:10])}")
+
+
+def nodes_are_reachable(graph: Graph) -> Iterator[Finding]:
+    reached = _reachable(
+        {graph.header.start, graph.header.fallback} & graph.nodes.keys(), lambda id_: graph.targets_of(graph.nodes[id_])
+    )
+    for id_ in graph.nodes:
+        if id_ not in reached:
+            yield Finding(id_, (), "no way leads here", "warning")
+
+
+def variables_are_set(graph: Graph) -> Iterator[Finding]:
+    known = {node.into for node in graph.nodes.values() if isinstance(node, CollectNode)}
+    known |= {name for node in graph.nodes.values() if isinstance(node, SetNode) for name in node.variables}
+    for node, path, value in _all_pieces(graph):
+        for name in sorted(set().union(*map(variables_used, _sources(value))) - known):
+            yield Finding(node.id, path, f"uses the variable '{short(name)}', which this flow never sets", "warning")
+
+
+def menus_are_short(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes.values():
+        if isinstance(node, MenuNode) and len(node.choices) > MAX_CHOICES_TO_BEAR:
+            yield Finding(
+                node.id,
+                ("choices",),
+                f"has {len(node.choices)} choices; callers remember {MAX_CHOICES_TO_BEAR} at most",
+                "warning",
+            )
+    for node, path, value in _all_pieces(graph):
+        if isinstance(value, PromptText) and any(len(source) > MAX_CHARS_TO_BEAR for source in _sources(value)):
+            yield Finding(
+                node.id, path, f"is longer than {MAX_CHARS_TO_BEAR} characters: callers stop listening", "warning"
+            )
+
+
+RULES: tuple[Callable[[Graph], Iterator[Finding]], ...] = (
+    targets_exist,
+    fallback_is_a_person,
+    questions_lead_to_a_person,
+    languages_are_complete,
+    languages_are_the_flows,
+    choices_differ,
+    choices_can_be_said_in_every_language,
+    names_are_known,
+    silent_loops,
+    nodes_are_reachable,
+    variables_are_set,
+    menus_are_short,
+)
+
+
+def _all_pieces(graph: Graph) -> Iterator[tuple[Node, FieldPath, object]]:
+    for node in graph.nodes.values():
+        for path, value in pieces(node):
+            yield node, path, value
+
+
+def _sources(value: object) -> list[str]:
+    match value:
+        case PromptText():
+            return [source for text in value.texts() for source in text.by_language.values()]
+        case Text():
+            return list(value.by_language.values())
+        case Condition():
+            return [value]
+        case _:
+            return []
+
+
+def _without_templates(text: str) -> str:
+    return "".join(part.split("}}")[-1] for part in text.split("{{")) if "{{" in text else text
+
+
+def _reachable(start: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = deque(start)
+    while waiting:
+        id_ = waiting.popleft()
+        if id_ not in reached:
+            reached.add(id_)
+            waiting.extend(following(id_))
+    return reached
+
+
+def _reaching(graph: Graph, goals: set[str]) -> set[str]:
+    """Every node from which one of the goals can be reached, the goals included."""
+    before: dict[str, set[str]] = {}
+    for node in graph.nodes.values():
+        for target in graph.targets_of(node):
+            before.setdefault(target, set()).add(node.id)
+    return _reachable(goals, lambda id_: before.get(id_, set()))

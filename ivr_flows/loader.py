@@ -1,0 +1,261 @@
+"""From a flow file's text to a Flow, or to one FlowError that lists everything wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import types
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Union, get_args, get_origin
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ValidationError
+
+from ivr_flows.faults import Fault, FlowError, nearest, short
+from ivr_flows.lint import NOTHING_KNOWN, Finding, Known, lint
+from ivr_flows.nodes import KINDS, Node
+from ivr_flows.schema import MAX_NODES, NODE_ID_PATTERN, Flow, FlowHeader
+from ivr_flows.yaml_reader import MAX_BYTES, Document, Path, read_yaml
+
+_FLOW_NAME = re.compile(NODE_ID_PATTERN)
+
+
+def version_of(text: str) -> str:
+    """The version of a flow: 16 hex digits of the SHA-256 of its text, whatever its line ends."""
+    return hashlib.sha256(text.replace("\r\n", "\n").encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def load_flow(text: str, name: str, *, file: str | None = None, known: Known = NOTHING_KNOWN) -> Flow:
+    """Read and check a flow. FlowError with every fault (file, line, column, node, field, what is accepted) when it
+    cannot be used.
+
+    `name` is what other flows and entry points call it: the file's name without .yaml. `file` is only for messages.
+    """
+    file = file or f"{name}.yaml"
+    if not _FLOW_NAME.match(name):
+        raise FlowError([Fault(f"'{short(name)}' is not a name for a flow: use small letters, digits, _ and -", file)])
+    document = read_yaml(text, file)
+    return _Loader(document, file).load(name, version_of(text), known)
+
+
+def load_flow_file(path: FilePath, *, known: Known = NOTHING_KNOWN) -> Flow:
+    """`load_flow` for a file; a file that is missing, too large or not UTF-8 is a FlowError too."""
+    return load_flow(read_flow_text(path), path.stem, file=str(path), known=known)
+
+
+def read_flow_text(path: FilePath) -> str:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise FlowError([Fault(f"the file cannot be read: {error.strerror}", str(path))]) from error
+    if len(data) > MAX_BYTES:
+        raise FlowError([Fault(f"the file is larger than {MAX_BYTES // 1_000_000} MB", str(path))])
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise FlowError([Fault("the file is not UTF-8 text", str(path), line)]) from error
+
+
+class _Loader:
+    def __init__(self, document: Document, file: str) -> None:
+        self.document = document
+        self.file = file
+        self.faults: list[Fault] = []
+
+    def load(self, name: str, version: str, known: Known) -> Flow:
+        value = self.document.value
+        if not isinstance(value, dict):
+            raise FlowError([self._fault("a flow file is a mapping: title, languages, start, fallback, nodes", ())])
+        header = self._header(value)
+        nodes = self._nodes(value)
+        if self.faults or header is None:
+            raise FlowError(self.faults)
+        findings = [self._from_finding(finding) for finding in lint(header, nodes, known)]
+        if any(fault.severity == "error" for fault in findings):
+            raise FlowError(fault for fault in findings if fault.severity == "error")
+        return Flow(
+            name=name,
+            version=version,
+            title=header.title,
+            languages=header.languages,
+            start=header.start,
+            fallback=header.fallback,
+            zone=ZoneInfo(header.zone),
+            limits=header.limits,
+            nodes=nodes,
+            warnings=tuple(sorted(findings, key=lambda fault: (fault.line, fault.column))),
+        )
+
+    def _header(self, value: Mapping[str, Any]) -> FlowHeader | None:
+        fields = {key: item for key, item in value.items() if key != "nodes"}
+        try:
+            return FlowHeader.model_validate(fields)
+        except ValidationError as error:
+            self.faults.extend(
+                faults_from_pydantic(error, FlowHeader, self.document, self.file, extra_fields=("nodes",))
+            )
+            return None
+
+    def _nodes(self, value: Mapping[str, Any]) -> dict[str, Node]:
+        nodes = value.get("nodes")
+        if not isinstance(nodes, dict) or not nodes:
+            self.faults.append(self._fault("must be a mapping from node ids to nodes", ("nodes",), field="nodes"))
+            return {}
+        if len(nodes) > MAX_NODES:
+            self.faults.append(self._fault(f"has more than {MAX_NODES:,} nodes", ("nodes",), field="nodes"))
+            return {}
+        read = {id_: self._node(id_, fields) for id_, fields in nodes.items()}
+        return {id_: node for id_, node in read.items() if node is not None}
+
+    def _node(self, id_: str, fields: Any) -> Node | None:
+        at: Path = ("nodes", id_)
+        if not _FLOW_NAME.match(id_):
+            self._add("is not an id for a node: use small letters, digits, _ and -", at, id_)
+        elif not isinstance(fields, dict):
+            self._add("must be a mapping with a kind", at, id_)
+        elif "kind" not in fields:
+            self._add(f"is missing; use one of: {', '.join(sorted(KINDS))}", at, id_, "kind")
+        elif not isinstance(fields["kind"], str) or fields["kind"] not in KINDS:
+            kind = str(fields["kind"])
+            self._add(
+                f"'{short(kind)}' is not a kind of node{nearest(kind, KINDS)}",
+                (*at, "kind"),
+                id_,
+                "kind",
+                on_value=True,
+            )
+        elif "id" in fields:
+            self._add("is not a field: a node's id is the key it stands under", (*at, "id"), id_, "id")
+        else:
+            return self._checked_node(id_, fields, KINDS[fields["kind"]])
+        return None
+
+    def _checked_node(self, id_: str, fields: Mapping[str, Any], model: type[Node]) -> Node | None:
+        try:
+            return model.model_validate({**fields, "id": id_})
+        except ValidationError as error:
+            self.faults.extend(faults_from_pydantic(error, model, self.document, self.file, node=id_))
+            return None
+
+    def _from_finding(self, finding: Finding) -> Fault:
+        base: Path = ("nodes", finding.node) if finding.node else ()
+        return self._fault(
+            finding.message,
+            base + finding.field,
+            node=finding.node,
+            field=_field_name(finding.field),
+            on_value=bool(finding.field),
+            severity=finding.severity,
+        )
+
+    def _add(self, message: str, at: Path, node: str, field: str = "", *, on_value: bool = False) -> None:
+        self.faults.append(self._fault(message, at, node=short(node), field=field, on_value=on_value))
+
+    def _fault(
+        self,
+        message: str,
+        at: Path,
+        *,
+        node: str = "",
+        field: str = "",
+        on_value: bool = False,
+        severity: Any = "error",
+    ) -> Fault:
+        line, column = self.document.place_of_value(at) if on_value else self.document.place_of_key(at)
+        return Fault(message, self.file, line, column, node, field, severity)
+
+
+def faults_from_pydantic(
+    error: ValidationError,
+    model: type[BaseModel],
+    document: Document,
+    file: str,
+    *,
+    node: str = "",
+    extra_fields: tuple[str, ...] = (),
+) -> Iterator[Fault]:
+    """What pydantic found, in plain words and at its place in the file.
+
+    `node` is the node that the model reads, if it reads one.
+    """
+    base: Path = ("nodes", node) if node else ()
+    for problem in error.errors(include_url=False):
+        loc = tuple(part for part in problem["loc"] if part != "[key]")
+        accepted = [*_fields_at(model, loc[:-1]), *extra_fields]
+        message = _in_plain_words(problem["type"], problem["msg"], problem.get("ctx", {}), loc, accepted)
+        place = base + (loc[:-1] if problem["type"] == "missing" else loc)
+        on_key = problem["type"] in ("missing", "extra_forbidden") or loc != problem["loc"]
+        line, column = document.place_of_key(place) if on_key else document.place_of_value(place)
+        yield Fault(message, file, line, column, node, _field_name(loc))
+
+
+def _field_name(loc: Path) -> str:
+    """choices[0].to"""
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{short(part)}" for part in loc)
+    return name.removeprefix(".")
+
+
+def _fields_at(model: type[BaseModel], loc: Path) -> list[str]:
+    """The fields that the mapping at this place may have."""
+    here: type[BaseModel] | None = model
+    for part in loc:
+        if isinstance(part, int) or here is None:
+            continue
+        here = next(
+            (_model_in(info.annotation) for name, info in here.model_fields.items() if part in (name, info.alias)), None
+        )
+    if here is None:
+        return []
+    return [info.alias or name for name, info in here.model_fields.items() if name != "id"]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (tuple, list, Union, types.UnionType, Annotated):
+        return next(filter(None, map(_model_in, get_args(annotation))), None)
+    return None
+
+
+def _in_plain_words(kind: str, message: str, context: Mapping[str, Any], loc: Path, accepted: list[str]) -> str:
+    """What pydantic found, as one would say it to an author."""
+    match kind:
+        case "flow":
+            return message
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return f"is not a field here{nearest(str(loc[-1]), accepted)}"
+        case "literal_error":
+            return f"must be one of: {context.get('expected')}"
+        case "string_type":
+            return "must be text (put it in quotes)"
+        case "string_pattern_mismatch":
+            return f"has the wrong form; it must fit {context.get('pattern')}"
+        case "int_type" | "int_parsing" | "int_from_float":
+            return "must be a whole number"
+        case "float_type" | "float_parsing":
+            return "must be a number"
+        case "bool_type" | "bool_parsing":
+            return "must be true or false"
+        case "tuple_type" | "list_type":
+            return "must be a list"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return "must be a mapping"
+        case "too_short":
+            return f"must have at least {context.get('min_length')}"
+        case "too_long":
+            return f"must have at most {context.get('max_length')}"
+        case "string_too_short":
+            return "must not be empty"
+        case "string_too_long":
+            return f"is longer than {context.get('max_length')} characters"
+        case "greater_than_equal":
+            return f"must be {context.get('ge')} or more"
+        case "less_than_equal":
+            return f"must be {context.get('le')} or less"
+        case _:
+            return message

@@ -1,0 +1,88 @@
+"""What menu and collect share: a question can be misheard, met with silence, or answered with "a person, please"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from ivr_flows.events import CallEvent, Continued, DigitsEntered, InputTimedOut, SpeechHeard
+from ivr_flows.facts import Fact, NotUnderstood, PersonAsked, TimedOut
+from ivr_flows.instructions import Prompt
+from ivr_flows.nodes.base import Call, Go, Node, Outcome, Way
+from ivr_flows.spoken import asks_for_person
+from ivr_flows.texts import PromptText, Target
+
+PERSON_KEY = "0"
+
+
+class AskingNode(Node):
+    """A node that waits for the caller's answer, asks again, and gives up politely.
+
+    After `tries` answers that were not understood (or silences) the call goes to `no_match` (or `no_input`); without
+    these to the flow's fallback. The key 0 and words such as "operator" go to `person`, without it to the fallback;
+    `person: null` turns that off.
+    """
+
+    asks: ClassVar[bool] = True
+    tries: int = Field(default=3, ge=1, le=10)
+    retry_prompt: PromptText | None = None  # said before the question is asked again
+    no_input: Target | None = None
+    no_match: Target | None = None
+    person: Target | None = None
+    timeout_s: Annotated[float, Field(ge=1, le=60)] = 5.0
+    speech_timeout_s: Annotated[float, Field(ge=0.5, le=20)] | None = None
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.25
+
+    def ask(
+        self, call: Call, *, lead: tuple[Prompt, ...] = (), facts: tuple[Fact, ...] = (), is_retry: bool = False
+    ) -> Outcome:
+        """Ask the question, after the `lead` prompts."""
+        raise NotImplementedError
+
+    def ask_again(self, call: Call, fact: Fact, give_up: Target | None) -> Outcome:
+        if call.tries + 1 >= self.tries:
+            return Go(give_up, facts=(fact,))
+        return self.ask(call, lead=call.prompt(self.retry_prompt), facts=(fact,), is_retry=True)
+
+    def silence(self, call: Call) -> Outcome:
+        return self.ask_again(call, TimedOut(self.id), self.no_input)
+
+    def misunderstood(self, call: Call, given: str, reason: str, confidence: float | None = None) -> Outcome:
+        return self.ask_again(call, NotUnderstood(self.id, given, confidence, reason), self.no_match)
+
+    @property
+    def offers_person(self) -> bool:
+        return not ("person" in self.model_fields_set and self.person is None)
+
+    def person_asked(self, call: Call, event: CallEvent) -> Outcome | None:
+        """The way to a person, when the caller asks for one and this node offers it."""
+        match event:
+            case DigitsEntered(digits) if digits == PERSON_KEY and self.offers_person:
+                return Go(self.person, facts=(PersonAsked(self.id),))
+            case SpeechHeard(text) if self.offers_person and asks_for_person(text, call.language):
+                return Go(self.person, facts=(PersonAsked(self.id),))
+            case _:
+                return None
+
+    def asking_ways(self) -> Iterator[Way]:
+        yield Way("no answer", self.no_input, ("no_input",))
+        yield Way("not understood", self.no_match, ("no_match",))
+        if self.offers_person:
+            yield Way("asked for a person", self.person, ("person",))
+
+
+def is_silence(event: CallEvent) -> bool:
+    match event:
+        case InputTimedOut() | Continued() | DigitsEntered(""):
+            return True
+        case SpeechHeard(text):
+            return not text.strip()
+        case _:
+            return False
+
+
+def is_sure(event: SpeechHeard, at_least: float) -> bool:
+    """Whether the recogniser was sure enough; one that gives no confidence is believed."""
+    return event.confidence is None or event.confidence >= at_least

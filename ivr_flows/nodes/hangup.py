@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
+
+from ivr_flows.instructions import Hangup
+from ivr_flows.nodes.base import Call, End, Node, Outcome, Way
+from ivr_flows.texts import PromptText
+
+
+class HangupNode(Node):
+    """Say a last word and end the call.
+
+        goodbye: {kind: hangup, say: {en: Thank you for calling. Goodbye.}, goal: got_payment_link}
+
+    Emits Hangup. `goal` names what the caller got done without a person: only calls that end with a goal count as
+    contained.
+    """
+
+    kind: Literal["hangup"] = "hangup"
+    say: PromptText | None = None
+    goal: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")] | None = None
+
+    def enter(self, call: Call) -> Outcome:
+        return End("contained" if self.goal else "hung_up", (*call.prompt(self.say), Hangup()), goal=self.goal or "")
+
+    def ways(self) -> Iterator[Way]:
+        yield from ()

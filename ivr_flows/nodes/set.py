@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PlainValidator, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from ivr_flows.facts import Fact, LanguageChosen, VariableSet
+from ivr_flows.nodes.base import Call, Go, Node, Outcome, Way
+from ivr_flows.nodes.collect import VariableName
+from ivr_flows.texts import Target, Text
+
+LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+
+
+def _value(value: Any) -> bool | int | float | Text:
+    return value if isinstance(value, bool | int | float | Text) else Text.read(value)
+
+
+class SetNode(Node):
+    """Give variables a value, or change the caller's language, and go on.
+
+        spanish: {kind: set, title: Español, language: es, next: main_menu}
+        reason: {kind: set, variables: {topic: billing, greeting: "Hello {{ customer.name }}"}, next: sales}
+
+    Texts may use variables; numbers, true and false are kept as they are. Never waits. The language must be one of
+    the flow's.
+    """
+
+    kind: Literal["set"] = "set"
+    on_path: ClassVar[bool] = False
+    variables: dict[VariableName, Annotated[bool | int | float | Text, PlainValidator(_value)]] = Field(
+        default_factory=dict, max_length=20
+    )
+    language: LanguageTag | None = None
+    next: Target
+
+    @model_validator(mode="after")
+    def _does_something(self) -> SetNode:
+        if not self.variables and self.language is None:
+            raise PydanticCustomError("flow", "sets nothing: give it variables or a language")
+        return self
+
+    def enter(self, call: Call) -> Outcome:
+        values = {
+            name: call.text(value) if isinstance(value, Text) else value for name, value in self.variables.items()
+        }
+        facts: tuple[Fact, ...] = tuple(VariableSet(self.id, name, str(value)) for name, value in values.items())
+        if self.language:
+            facts = (LanguageChosen(self.language), *facts)
+        return Go(self.next, facts=facts, variables=values, language=self.language)
+
+    def ways(self) -> Iterator[Way]:
+        yield Way("then", self.next, ("next",))

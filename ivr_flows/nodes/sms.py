@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from ivr_flows.facts import SmsRequested
+from ivr_flows.instructions import SendSms
+from ivr_flows.nodes.base import Call, Go, Node, Outcome, Way
+from ivr_flows.texts import Target, Text
+
+_TEXTABLE = re.compile(r"\+[1-9][0-9]{6,14}\Z")
+
+
+class SmsNode(Node):
+    """Send the caller a text and go on.
+
+        send_link: {kind: sms, text: {en: "Pay here: https://meridian.example/pay"}, next: goodbye, no_number: message}
+
+    Emits SendSms and never waits: whether the text arrives is the message's own story on the timeline. A caller
+    without a number (withheld, a SIP address, a browser) goes to `no_number`, without it to `next`.
+    """
+
+    kind: Literal["sms"] = "sms"
+    text: Text
+    next: Target
+    no_number: Target | None = None
+
+    def enter(self, call: Call) -> Outcome:
+        if not _TEXTABLE.match(call.context.caller):
+            return Go(self.no_number or self.next)
+        text = call.text(self.text)
+        return Go(self.next, (SendSms(text),), (SmsRequested(self.id, text),)) if text else Go(self.next)
+
+    def ways(self) -> Iterator[Way]:
+        yield Way("then", self.next, ("next",))
+        if self.no_number:
+            yield Way("no number to text", self.no_number, ("no_number",))

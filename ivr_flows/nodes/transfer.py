@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from ivr_flows.events import CallEvent, TransferEnded
+from ivr_flows.facts import TransferFinished, TransferStarted
+from ivr_flows.instructions import CallerHears, TransferToAgent, TransferToNumber
+from ivr_flows.nodes.base import Call, End, Go, GoToFlow, Node, Outcome, Wait, Way
+from ivr_flows.texts import PromptText, Target, Text
+
+E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
+FlowName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,59}$")]
+
+
+class TransferNode(Node):
+    """Connect the caller to a number, a named agent, or another flow: exactly one of the three.
+
+        night_desk: {kind: transfer, number: "+15005550020", timeout_s: 25, fallback: night_message}
+        my_agent: {kind: transfer, agent: "{{ customer.preferred_agent }}", fallback: sales}
+        billing: {kind: transfer, flow: billing, fallback: sales}
+
+    Emits TransferToNumber or TransferToAgent and resumes on TransferEnded; another flow is entered at once, with the
+    variables and the language kept. When the other side does not answer, or the flow or agent is not there, the call
+    goes to `fallback`, without it to the flow's fallback. After a finished conversation the call ends. A number
+    stands in the file, never in a variable, so that no caller can choose who is dialled.
+    """
+
+    kind: Literal["transfer"] = "transfer"
+    number: E164 | None = None
+    agent: Text | None = None
+    flow: FlowName | None = None
+    before: PromptText | None = None
+    timeout_s: int = Field(default=20, ge=5, le=120)
+    caller_hears: CallerHears = "ringing"
+    fallback: Target | None = None
+
+    @model_validator(mode="after")
+    def _has_one_destination(self) -> TransferNode:
+        if sum(to is not None for to in (self.number, self.agent, self.flow)) != 1:
+            raise PydanticCustomError("flow", "needs exactly one of: number, agent, flow")
+        return self
+
+    def enter(self, call: Call) -> Outcome:
+        before = call.prompt(self.before)
+        if self.flow:
+            return GoToFlow(self.flow, self.fallback, before)
+        if self.number:
+            dial = TransferToNumber(self.number, self.timeout_s, self.caller_hears)
+            return Wait((*before, dial), (TransferStarted(self.id, self.number),))
+        agent = call.text(self.agent) if self.agent else ""
+        if not agent:
+            return Go(self.fallback, facts=(TransferFinished(self.id, "nobody", "failed"),))
+        ring = TransferToAgent(agent, self.timeout_s, self.caller_hears, call.facts_for_agent())
+        return Wait((*before, ring), (TransferStarted(self.id, agent),), pending={"to": agent})
+
+    def resume(self, call: Call, event: CallEvent) -> Outcome | None:
+        if not isinstance(event, TransferEnded):
+            return None
+        to = self.number or str(call.pending.get("to", ""))
+        fact = TransferFinished(self.id, to, event.status)
+        if event.status == "completed":
+            return End("transferred", facts=(fact,))
+        return Go(self.fallback, facts=(fact,))
+
+    def ways(self) -> Iterator[Way]:
+        yield Way("not answered", self.fallback, ("fallback",))
+
+    @property
+    def reaches_person(self) -> bool:
+        return self.flow is None

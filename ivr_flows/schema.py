@@ -1,0 +1,87 @@
+"""The shape of a flow file, and the flow made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+
+from ivr_flows.faults import Fault
+from ivr_flows.nodes import KINDS, Node
+from ivr_flows.nodes.hours import known_zone
+from ivr_flows.texts import Target
+
+NODE_ID_PATTERN = r"^[a-z][a-z0-9_-]{0,59}$"
+MAX_NODES = 5000
+
+
+class Limits(BaseModel):
+    """`steps` is how many nodes one call may pass before it is taken to the fallback."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Field(default=100, ge=5, le=1000)
+
+
+class FlowHeader(BaseModel):
+    """A flow file without its nodes.
+
+    `fallback` is where a caller goes who asks for a person, is not understood or meets a limit: a queue, a voicemail,
+    or a transfer to a number or an agent. `languages` are the ones every prompt must have; the first is the default.
+    `zone` is the IANA time zone of `now` in conditions and texts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    title: str = Field(min_length=1, max_length=120)
+    languages: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")], ...] = Field(
+        default=("en",), min_length=1, max_length=20
+    )
+    start: Target
+    fallback: Target
+    zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A flow that passed every check. `version` is a hash of the file's text; `warnings` did not stop it."""
+
+    name: str
+    version: str
+    title: str
+    languages: tuple[str, ...]
+    start: str
+    fallback: str
+    zone: ZoneInfo
+    limits: Limits
+    nodes: Mapping[str, Node]
+    warnings: tuple[Fault, ...] = ()
+
+    @property
+    def default_language(self) -> str:
+        return self.languages[0]
+
+
+def flow_json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a flow file, for editors that complete and explain while one types."""
+    schema = FlowHeader.model_json_schema()
+    definitions: dict[str, Any] = schema.setdefault("$defs", {})
+    for kind, model in KINDS.items():
+        node = TypeAdapter(model).json_schema(ref_template="#/$defs/{model}")
+        definitions |= node.pop("$defs", {})
+        node["required"] = ["kind", *(name for name in node.get("required", []) if name != "kind")]
+        definitions[kind] = node
+    schema["properties"]["nodes"] = {
+        "type": "object",
+        "description": "Every step of the flow by its id.",
+        "propertyNames": {"pattern": NODE_ID_PATTERN},
+        "minProperties": 1,
+        "maxProperties": MAX_NODES,
+        "additionalProperties": {"oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in KINDS]},
+    }
+    schema["required"] = [*schema.get("required", []), "nodes"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,0 +1,258 @@
+"""The flows of a folder.
+
+Picked up when their files change, never replaced by a broken one, kept for calls in progress.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ivr_flows.entry_points import EntryPoints, load_entry_points_file
+from ivr_flows.faults import Fault, FlowError
+from ivr_flows.lint import Known
+from ivr_flows.loader import load_flow, read_flow_text, version_of
+from ivr_flows.schema import Flow
+
+ENTRY_POINTS = "entry_points"
+CHECK_EVERY_S = 1.0
+
+
+class VersionArchive(Protocol):
+    """Where good versions are kept, so that calls in progress and restarts find them. The host implements it on its
+    database.
+
+    Names and versions are short words of [a-z0-9_-]; the text is the whole file. All three may be called from several
+    processes.
+    """
+
+    def save(self, name: str, version: str, text: str) -> None:
+        """Keep this text and mark it as the newest good one of its name, also when it was there before."""
+
+    def latest(self, name: str) -> tuple[str, str] | None:
+        """Version and text of the newest good one; None when there is none."""
+
+    def fetch(self, name: str, version: str) -> str | None:
+        """The text of one version; None when it was never saved."""
+
+
+class MemoryArchive:
+    """For tests and for hosts that load flows once."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[str, str], str] = {}
+        self._latest: dict[str, str] = {}
+
+    def save(self, name: str, version: str, text: str) -> None:
+        self._texts[name, version] = text
+        self._latest[name] = version
+
+    def latest(self, name: str) -> tuple[str, str] | None:
+        version = self._latest.get(name)
+        return None if version is None else (version, self._texts[name, version])
+
+    def fetch(self, name: str, version: str) -> str | None:
+        return self._texts.get((name, version))
+
+
+class FolderArchive:
+    """Versions as files: <folder>/<name>/<version>.yaml, and <name>/latest naming the newest good one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, name: str, version: str, text: str) -> None:
+        place = self._folder / name
+        place.mkdir(parents=True, exist_ok=True)
+        _replace(place / f"{version}.yaml", text)
+        _replace(place / "latest", version)
+
+    def latest(self, name: str) -> tuple[str, str] | None:
+        version = _read(self._folder / name / "latest")
+        text = None if version is None else self.fetch(name, version)
+        return None if version is None or text is None else (version, text)
+
+    def fetch(self, name: str, version: str) -> str | None:
+        return _read(self._folder / name / f"{version}.yaml")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write so that a reader, or a crash, finds the old text or the new one and nothing between."""
+    unfinished = path.with_name(f".{path.name}.{threading.get_ident()}.unfinished")
+    unfinished.write_text(text, encoding="utf-8", newline="")
+    unfinished.replace(path)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a file looked like when it was last read."""
+
+    changed_ns: int
+    size: int
+    inode: int
+
+
+class FlowStore:
+    """The flows of a folder by name, at their live version or at a pinned one.
+
+    A file is looked at when a flow is asked for, at most once in `check_every_s`; no thread, so any number of
+    processes may have a store on one folder. A broken file leaves the last good version live, also after a restart
+    (that one comes from the archive); `problems()` says what is wrong. A file that is removed leaves its flow live
+    too: calls may still be sent to it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        archive: VersionArchive | None = None,
+        *,
+        queues: Callable[[], Collection[str] | None] = lambda: None,
+        check_every_s: float = CHECK_EVERY_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder = folder
+        self._archive: VersionArchive = archive if archive is not None else MemoryArchive()
+        self._queues = queues
+        self._check_every_s = check_every_s
+        self._monotonic = monotonic
+        self._lock = threading.RLock()
+        self._checked_at: float | None = None
+        self._seen: dict[str, _Seen] = {}
+        self._live: dict[str, Flow] = {}
+        self._pinned: dict[tuple[str, str], Flow] = {}
+        self._problems: dict[str, FlowError] = {}
+        self._entry_points = EntryPoints()
+
+    def get(self, name: str, version: str | None = None) -> Flow:
+        """The live flow of this name, or the given version of it, also when that is no longer live.
+
+        FlowError when there is none.
+        """
+        with self._lock:
+            if version is not None and (name, version) in self._pinned:
+                return self._pinned[name, version]
+            self._refresh_if_due()
+            return self._live_flow(name) if version is None else self._pinned_flow(name, version)
+
+    def names(self) -> list[str]:
+        """The flows that have a file or are live, in order."""
+        with self._lock:
+            self._refresh_if_due()
+            return sorted({*self._live, *(name for name in self._seen if name != ENTRY_POINTS)})
+
+    def entry_points(self) -> EntryPoints:
+        with self._lock:
+            self._refresh_if_due()
+            return self._entry_points
+
+    def problems(self) -> dict[str, FlowError]:
+        """Files that are not live as they stand, by flow name; "entry_points" for that file."""
+        with self._lock:
+            self._refresh_if_due()
+            return dict(self._problems)
+
+    def refresh(self) -> None:
+        """Look at every file now."""
+        with self._lock:
+            self._checked_at = self._monotonic()
+            self._look_at_files()
+
+    def _refresh_if_due(self) -> None:
+        if self._checked_at is None or self._monotonic() - self._checked_at >= self._check_every_s:
+            self.refresh()
+
+    def _look_at_files(self) -> None:
+        files = {path.stem: path for path in sorted(self._folder.glob("*.yaml"))}
+        names = {*files, *self._live} - {ENTRY_POINTS}
+        changed = [name for name, path in files.items() if self._has_changed(name, path)]
+        for name in changed:
+            if name != ENTRY_POINTS:
+                self._load(name, files[name], names)
+        for name in self._seen.keys() - files.keys():
+            self._gone(name)
+        if ENTRY_POINTS in files and changed:
+            self._load_entry_points(files[ENTRY_POINTS], names)
+
+    def _has_changed(self, name: str, path: Path) -> bool:
+        try:
+            stat = path.stat()
+        except OSError:
+            return False  # removed between the listing and now; the next look will say so
+        seen = _Seen(stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        if self._seen.get(name) == seen:
+            return False
+        self._seen[name] = seen
+        return True
+
+    def _load(self, name: str, path: Path, names: Collection[str]) -> None:
+        try:
+            text = read_flow_text(path)
+            flow = load_flow(text, name, file=str(path), known=Known(self._queues(), names))
+        except FlowError as error:
+            self._problems[name] = error
+            return
+        self._problems.pop(name, None)
+        if name not in self._live or self._live[name].version != flow.version:
+            self._archive.save(name, flow.version, text)
+        self._live[name] = flow
+        self._pinned[name, flow.version] = flow
+
+    def _gone(self, name: str) -> None:
+        del self._seen[name]
+        if name in self._live:
+            gone = Fault("the file is gone; its last good version stays live", str(self._folder / f"{name}.yaml"))
+            self._problems[name] = FlowError([gone])
+        else:
+            self._problems.pop(name, None)
+
+    def _load_entry_points(self, path: Path, names: Collection[str]) -> None:
+        try:
+            self._entry_points = load_entry_points_file(path, flows=names)
+        except FlowError as error:
+            self._problems[ENTRY_POINTS] = error
+        else:
+            self._problems.pop(ENTRY_POINTS, None)
+
+    def _live_flow(self, name: str) -> Flow:
+        if name not in self._live:
+            kept = self._archive.latest(name)
+            if kept is None:
+                raise self._problems.get(name) or self._unknown(name)
+            version, text = kept
+            self._live[name] = self._from_archive(name, version, text)
+        return self._live[name]
+
+    def _pinned_flow(self, name: str, version: str) -> Flow:
+        if (name, version) not in self._pinned:
+            text = self._archive.fetch(name, version)
+            if text is None:
+                raise self._unknown(name, version)
+            self._from_archive(name, version, text)
+        return self._pinned[name, version]
+
+    def _from_archive(self, name: str, version: str, text: str) -> Flow:
+        """A version that was good when it was saved.
+
+        Queues that have gone since do not make it unusable for calls in progress.
+        """
+        if version_of(text) != version:
+            raise FlowError([Fault(f"the kept text of version {version} is not what was saved", f"{name}.yaml")])
+        flow = load_flow(text, name)
+        self._pinned[name, version] = flow
+        return flow
+
+    def _unknown(self, name: str, version: str | None = None) -> FlowError:
+        what = f"there is no flow '{name[:60]}'" + (f" at version {version}" if version else "")
+        return FlowError([Fault(what, str(self._folder))])

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
@@ -109,10 +110,14 @@ def free_agents(session: Session) -> list[FreeAgent]:
     return [FreeAgent(user_id, idle_since, frozenset(queue_ids)) for user_id, idle_since, queue_ids in rows]
 
 
-def urgency() -> tuple[ColumnElement[object], ...]:
+def counted_from(contact: type[Interaction] = Interaction) -> ColumnElement[Any]:
+    """When the wait would have begun if priority were waiting time."""
+    return contact.virtual_start - func.make_interval(0, 0, 0, 0, 0, contact.priority_min)
+
+
+def urgency() -> tuple[ColumnElement[Any], ...]:
     """ORDER BY of waiting contacts, most urgent first: the order of `strategies.score_s`, whatever the time is."""
-    counted_from = Interaction.virtual_start - func.make_interval(0, 0, 0, 0, 0, Interaction.priority_min)
-    return (counted_from, Interaction.virtual_start, Interaction.id)  # type: ignore[return-value]
+    return (counted_from().asc(), Interaction.virtual_start.asc(), Interaction.id.asc())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,105 @@
+"""The clock's questions to the ACD: is anything due? Each is safe to ask twice, by two workers, or late."""
+
+from __future__ import annotations
+
+import structlog
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from app import jobs
+from app.clock import tick
+from app.interactions.due import each_due
+from app.interactions.models import Interaction, State
+from app.interactions.move import move
+from app.interactions.wrap_up import expire_wrap_ups
+from app.routing.dispatch import is_free, request_dispatch
+from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, Presence, QueueMember
+from app.routing.offers import time_out_offer
+from app.routing.presence import go_offline
+from app.routing.release import give_up_agent
+
+log = structlog.get_logger()
+
+AT_ONCE = 100
+
+
+@tick("routing.offers", every_s=1)
+def expire_offers(session: Session) -> int:
+    """Time out every ringing offer past its deadline; how many."""
+    due = select(Offer.id).where(Offer.state == OfferState.PENDING, Offer.expires_at <= func.clock_timestamp())
+    timed_out = 0
+    for offer_id in session.scalars(due.order_by(Offer.expires_at).limit(AT_ONCE)).all():
+        try:
+            with session.begin_nested():
+                timed_out += time_out_offer(session, offer_id).won
+        except Exception:
+            log.exception("offer.expiry_failed", offer_id=offer_id)
+    return timed_out
+
+
+@tick("routing.sessions", every_s=5)
+def expire_sessions(session: Session) -> int:
+    """Forget tabs past their lease; agents without any, and without work at hand, go offline. How many did."""
+    expired = select(AgentSession.id).where(AgentSession.expires_at <= func.clock_timestamp())
+    session.execute(delete(AgentSession).where(AgentSession.id.in_(expired.with_for_update(skip_locked=True))))
+    gone = (
+        select(AgentState)
+        .where(
+            AgentState.presence != Presence.OFFLINE,
+            ~select(AgentSession.id).where(AgentSession.user_id == AgentState.user_id).exists(),
+            ~select(Offer.id).where(Offer.user_id == AgentState.user_id, Offer.state.in_(OPEN_OFFER)).exists(),
+        )
+        .with_for_update(skip_locked=True, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    agents = session.scalars(gone).all()
+    for state in agents:
+        go_offline(session, state, "connection_lost")
+    return len(agents)
+
+
+@tick("routing.queue_limits", every_s=1)
+def expire_waits(session: Session) -> int:
+    """Send callers who waited as long as their queue allows to the flow (voicemail); how many.
+
+    A ringing offer is never cut: its caller is looked at when the offer has ended.
+    """
+    return each_due(session, Interaction.state == State.QUEUED, _leave_queue)
+
+
+@tick("routing.agent_lost", every_s=1)
+def expire_lost_agents(session: Session) -> int:
+    """Stop waiting for agents who did not come back; how many."""
+    return each_due(session, Interaction.state == State.AGENT_LOST, give_up_agent)
+
+
+@tick("routing.wrap_ups", every_s=1)
+def expire_wrap_up_times(session: Session) -> int:
+    """Complete wrap-ups whose time is over; how many."""
+    return expire_wrap_ups(session)
+
+
+@tick("routing.dispatch", every_s=2)
+def look_for_matches(session: Session) -> bool:
+    """Ask for a dispatch when a caller waits and an agent is free: the net under every forgotten or lost request."""
+    pair = (
+        select(Interaction.id)
+        .join(QueueMember, QueueMember.queue_id == Interaction.queue_id)
+        .join(AgentState, AgentState.user_id == QueueMember.user_id)
+        .where(Interaction.state == State.QUEUED, is_free())
+    )
+    found = session.execute(pair.limit(1)).first() is not None
+    if found:
+        request_dispatch(session)
+    return found
+
+
+def _leave_queue(session: Session, interaction: Interaction) -> None:
+    move(session, interaction, State.IN_FLOW, actor="system", reason="max_wait")
+    jobs.enqueue(
+        session,
+        "voice.leave_queue",
+        lock=f"interaction:{interaction.id}",
+        interaction_id=str(interaction.id),
+        reason="max_wait",
+    )

@@ -1,0 +1,127 @@
+"""What a waiting caller may be told: place and how long, as a range that is no promise (DOMAIN 2.4)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy.orm import Session, aliased
+
+from app.interactions.models import Interaction, Segment, State
+from app.routing.dispatch import counted_from, is_free, is_live
+from app.routing.models import AgentSession, AgentState, Presence, Queue, QueueMember
+
+LOOK_BACK = timedelta(minutes=30)
+LAST_CONTACTS = 50
+HANDLING = (State.ACTIVE, State.HELD, State.AGENT_LOST, State.WRAPPING)
+PADDING = 1.5
+"""The high end of the range: half as long again as the estimate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A place in the line: 1 is next, 0 means it no longer waits.
+
+    `estimate_s` and the range in whole minutes (at least 1, rounded up) are None when nobody staffs the queue: any
+    number would be made up.
+    """
+
+    position: int
+    estimate_s: float | None
+    low_min: int | None
+    high_min: int | None
+
+
+def waiting(session: Session, interaction: Interaction) -> Waiting:
+    """Where this interaction stands in its queue now."""
+    if interaction.state == State.OFFERED:
+        return Waiting(1, 0.0, 1, 1)
+    if interaction.state != State.QUEUED or interaction.queue_id is None:
+        return Waiting(0, None, None, None)
+    queue = session.get_one(Queue, interaction.queue_id)
+    position = _position(session, interaction)
+    staffed, idle = _staff(session, queue)
+    if staffed == 0:
+        return Waiting(position, None, None, None)
+    estimate = estimate_s(
+        position=position,
+        idle=idle,
+        staffed=staffed,
+        handle_s=_handle_s(session, queue),
+        abandon_rate=_abandon_rate(session, queue),
+    )
+    return Waiting(position, estimate, *spoken_range(estimate))
+
+
+def estimate_s(*, position: int, idle: int, staffed: int, handle_s: float, abandon_rate: float = 0.0) -> float:
+    """Seconds: AHT · max(0, position − idle) / max(1, staffed) · (1 − abandon rate). Unreliable with few agents."""
+    return handle_s * max(0, position - idle) / max(1, staffed) * (1 - abandon_rate)
+
+
+def spoken_range(estimate: float) -> tuple[int, int]:
+    """Low and high end in whole minutes, each rounded up, never under one minute."""
+    return max(1, math.ceil(estimate / 60)), max(1, math.ceil(PADDING * estimate / 60))
+
+
+def _position(session: Session, interaction: Interaction) -> int:
+    mine, other = aliased(Interaction), aliased(Interaction)
+    ahead = (
+        select(func.count())
+        .select_from(other)
+        .join(mine, mine.id == interaction.id)
+        .where(
+            other.state == State.QUEUED,
+            other.queue_id == mine.queue_id,
+            tuple_(counted_from(other), other.virtual_start, other.id)
+            < tuple_(counted_from(mine), mine.virtual_start, mine.id),
+        )
+    )
+    return session.execute(ahead).scalar_one() + 1
+
+
+def _staff(session: Session, queue: Queue) -> tuple[int, int]:
+    """How many of the queue's agents are there (busy ones too), and how many of them could take a call at once."""
+    there = and_(
+        QueueMember.queue_id == queue.id,
+        AgentState.presence == Presence.AVAILABLE,
+        AgentState.not_responding.is_(False),
+        select(AgentSession.id).where(AgentSession.user_id == AgentState.user_id, is_live()).exists(),
+    )
+    counts = select(func.count(), func.count().filter(is_free())).select_from(AgentState)
+    row = session.execute(counts.join(QueueMember, QueueMember.user_id == AgentState.user_id).where(there)).one()
+    return row[0], row[1]
+
+
+def _handle_s(session: Session, queue: Queue) -> float:
+    """Average handle time of the last 50 contacts of the last half hour, the queue's default before there are any."""
+    worked = func.sum(func.extract("epoch", Segment.ended_at - Segment.started_at)).label("worked")
+    recent = (
+        select(worked)
+        .join(Interaction, Interaction.id == Segment.interaction_id)
+        .where(
+            Interaction.queue_id == queue.id,
+            Interaction.state == State.COMPLETED,
+            Interaction.ended_at > func.clock_timestamp() - LOOK_BACK,
+            Segment.state.in_(HANDLING),
+        )
+        .group_by(Interaction.id)
+        .order_by(Interaction.ended_at.desc())
+        .limit(LAST_CONTACTS)
+        .subquery()
+    )
+    average = session.execute(select(func.avg(recent.c.worked))).scalar()
+    return float(queue.default_aht_s if average is None else average)
+
+
+def _abandon_rate(session: Session, queue: Queue) -> float:
+    """Which part of the contacts that left the queue in the last half hour gave up."""
+    gave_up = func.count().filter(Interaction.state == State.ABANDONED)
+    since = func.clock_timestamp() - LOOK_BACK
+    answered_or_gone = func.coalesce(Interaction.answered_at, Interaction.ended_at) > since
+    left = (Interaction.state == State.ABANDONED) | Interaction.answered_at.is_not(None)
+    abandoned, all_of_them = session.execute(
+        select(gave_up, func.count()).where(Interaction.queue_id == queue.id, left, answered_or_gone)
+    ).one()
+    return abandoned / all_of_them if all_of_them else 0.0

@@ -16,9 +16,9 @@ from recordings.models import Recording, RecordingState, TranscriptState
 from recordings.problems import RecordingProblem
 from recordings.store import Store
 from recordings.tell import tell
-from recordings.turns import Turn, turns
 from telephony.speech.errors import SpeechError
-from telephony.speech.stt import Result
+from telephony.speech.stt import Result, mean_confidence
+from telephony.speech.turns import Turn, turns_of
 
 DEFAULT_LANGUAGE = "en"
 UNSERVED = "Speech in this language cannot be transcribed here. The admin page says which engines are at hand."
@@ -69,7 +69,7 @@ def _begin(session: Session, recording_id: int) -> Recording | None:
 
 def _write(session: Session, recording_id: int, results: Sequence[Result]) -> None:
     recording = session.get_one(Recording, recording_id, with_for_update=True)
-    said = turns(word for result in results for word in result.words if word.channel < len(recording.speakers))
+    said = [turn for turn in turns_of(results) if turn.channel < len(recording.speakers)]
     session.execute(delete(Utterance).where(Utterance.recording_id == recording_id))
     session.add_all(_utterance(recording, turn, results[0].engine) for turn in said)
     recording.transcript_state = TranscriptState.DONE if said else TranscriptState.NONE
@@ -82,11 +82,11 @@ def _utterance(recording: Recording, turn: Turn, engine: str) -> Utterance:
         interaction_id=recording.interaction_id,
         recording_id=recording.id,
         speaker=recording.speakers[turn.channel],
-        start_s=turn.start_s,
-        end_s=turn.end_s,
+        start_s=turn.start,
+        end_s=turn.end,
         text=turn.text,
         words=[_word(asdict(word)) for word in turn.words],
-        confidence=turn.confidence,
+        confidence=mean_confidence(turn.words),
         engine=engine,
     )
 

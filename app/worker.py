@@ -124,17 +124,32 @@ async def _crew(app: procrastinate.App, queue: str, hands: int) -> None:
 
 
 async def work_off(url: str, *, queues: list[str] | None = None) -> None:
-    """Do every job that is due, then return: how tests and the command line run jobs."""
+    """Do every job that is due, and those that come of them, then return: how tests and the command line run jobs."""
     app = job_app(url)
     async with app.open_async():
-        await app.run_worker_async(
-            queues=queues,
-            wait=False,
-            install_signal_handlers=False,
-            listen_notify=False,
-            concurrency=4,
-            delete_jobs="successful",
-        )
+        left: set[int] = set()
+        while (due := await _due(app, queues)) != left:
+            await app.run_worker_async(
+                queues=queues,
+                wait=False,
+                install_signal_handlers=False,
+                listen_notify=False,
+                concurrency=4,
+                delete_jobs="successful",
+            )
+            left = due  # a job that waits for a later one of its lock stays: asking again would not help
+
+
+async def _due(app: procrastinate.App, queues: list[str] | None) -> set[int]:
+    jobs_waiting = await app.job_manager.list_jobs_async(status="todo")
+    now = datetime.now(UTC)
+    return {
+        each.id
+        for each in jobs_waiting
+        if each.id is not None
+        and (queues is None or each.queue in queues)
+        and (each.scheduled_at is None or each.scheduled_at <= now)
+    }
 
 
 def main() -> None:

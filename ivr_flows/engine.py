@@ -73,8 +73,8 @@ _AWAITED: dict[type, tuple[type, ...]] = {
     Listen: (DigitsEntered, SpeechHeard, InputTimedOut, Continued),
     RecordVoicemail: (RecordingLeft, InputTimedOut, Continued),
     EnterQueue: (QueueLeft, Continued),
-    TransferToNumber: (TransferEnded,),
-    TransferToAgent: (TransferEnded,),
+    TransferToNumber: (TransferEnded, Continued),
+    TransferToAgent: (TransferEnded, Continued),
 }
 
 

@@ -74,8 +74,10 @@ def load_entry_points_file(path: Path, *, flows: Collection[str] | None = None) 
 
 
 def _unknown_flows(read: _File, document: Document, file: str, flows: Collection[str]) -> list[Fault]:
-    points = [(("numbers", number), point) for number, point in read.numbers.items()]
-    points += [(("default",), read.default)] if read.default else []  # type: ignore[list-item]
+    points: list[tuple[tuple[str, ...], EntryPoint]] = [
+        (("numbers", key), point) for key, point in read.numbers.items()
+    ]
+    points += [(("default",), read.default)] if read.default else []
     return [
         Fault(
             f"there is no flow '{point.flow}'{nearest(point.flow, flows)}",

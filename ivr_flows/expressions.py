@@ -9,12 +9,13 @@ filled in.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import ChainableUndefined, TemplateSyntaxError, Undefined, nodes
+from jinja2 import ChainableUndefined, TemplateSyntaxError, nodes
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -199,7 +200,12 @@ def fill(source: str, names: Mapping[str, Any]) -> str:
     except Exception as error:  # whatever the author's template does must not end the call
         raise BadTemplate(_reason(error)) from error
     _check_size(text)
-    return " ".join(text.split())
+    return speakable(text)
+
+
+def speakable(text: str) -> str:
+    """The text on one line, without what neither XML nor PostgreSQL can hold: control characters, half surrogate pairs."""
+    return " ".join("".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in text).split())
 
 
 def evaluate(source: str, names: Mapping[str, Any]) -> bool:
@@ -288,12 +294,12 @@ def _expression(source: str) -> Callable[..., Any]:
 __all__ = [
     "BadTemplate",
     "TextTooLong",
-    "Undefined",
     "check_expression",
     "check_template",
     "clock_names",
     "evaluate",
     "fill",
+    "speakable",
     "spelled",
     "variables_used",
 ]

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 InputKind = Literal["digits", "speech"]
-CallerHears = Literal["ringing", "music"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,6 @@ class TransferToNumber:
 
     number: str
     timeout_s: int
-    caller_hears: CallerHears
     kind: Literal["transfer_to_number"] = "transfer_to_number"
 
 
@@ -102,7 +100,6 @@ class TransferToAgent:
 
     agent: str
     timeout_s: int
-    caller_hears: CallerHears
     facts: Mapping[str, str] = field(default_factory=dict)
     kind: Literal["transfer_to_agent"] = "transfer_to_agent"
 

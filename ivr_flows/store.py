@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from ivr_flows.entry_points import EntryPoints, load_entry_points_file
+from ivr_flows.entry_points import EntryPoints, load_entry_points
 from ivr_flows.faults import Fault, FlowError
 from ivr_flows.lint import Known
 from ivr_flows.loader import load_flow, read_flow_text, version_of
@@ -95,13 +94,13 @@ def _read(path: Path) -> str | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a file looked like when it was last read."""
-
-    changed_ns: int
-    size: int
-    inode: int
+def _look(path: Path) -> tuple[int, int, int] | None:
+    """What tells a changed file from an unchanged one; None for one that was removed since the folder was listed."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 class FlowStore:
@@ -129,11 +128,12 @@ class FlowStore:
         self._monotonic = monotonic
         self._lock = threading.RLock()
         self._checked_at: float | None = None
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, tuple[int, int, int]] = {}
+        self._surroundings: object = None  # the flows and queues that the files were last checked against
         self._live: dict[str, Flow] = {}
         self._pinned: dict[tuple[str, str], Flow] = {}
         self._problems: dict[str, FlowError] = {}
-        self._entry_points = EntryPoints()
+        self._entry_points: EntryPoints | None = None
 
     def get(self, name: str, version: str | None = None) -> Flow:
         """The live flow of this name, or the given version of it, also when that is no longer live.
@@ -153,8 +153,12 @@ class FlowStore:
             return sorted({*self._live, *(name for name in self._seen if name != ENTRY_POINTS)})
 
     def entry_points(self) -> EntryPoints:
+        """Which number leads where: the file's, or the last good ones; none at all when there never was a good file."""
         with self._lock:
             self._refresh_if_due()
+            if self._entry_points is None:
+                kept = self._archive.latest(ENTRY_POINTS)
+                self._entry_points = load_entry_points(kept[1]) if kept else EntryPoints()
             return self._entry_points
 
     def problems(self) -> dict[str, FlowError]:
@@ -175,31 +179,31 @@ class FlowStore:
 
     def _look_at_files(self) -> None:
         files = {path.stem: path for path in sorted(self._folder.glob("*.yaml"))}
-        names = {*files, *self._live} - {ENTRY_POINTS}
-        changed = [name for name, path in files.items() if self._has_changed(name, path)]
-        for name in changed:
-            if name != ENTRY_POINTS:
-                self._load(name, files[name], names)
-        for name in self._seen.keys() - files.keys():
+        looks = {name: look for name, path in files.items() if (look := _look(path)) is not None}
+        changed = {name for name, look in looks.items() if self._seen.get(name) != look}
+        gone = self._seen.keys() - files.keys()
+        if changed or gone or self._problems:
+            self._load_files(files, changed)
+        for name in gone:
             self._gone(name)
-        if ENTRY_POINTS in files and changed:
+        # Last, so that whatever failed half way (a database that is away) is tried again at the next look
+        self._seen = looks
+
+    def _load_files(self, files: Mapping[str, Path], changed: Collection[str]) -> None:
+        names = frozenset({*files, *self._live} - {ENTRY_POINTS})
+        queues = self._queues()
+        surroundings = (names, None if queues is None else frozenset(queues))
+        again = self._problems.keys() & files.keys() if surroundings != self._surroundings else set()
+        for name in sorted({*changed, *again} - {ENTRY_POINTS}):
+            self._load(name, files[name], Known(queues, names))
+        if ENTRY_POINTS in files and (ENTRY_POINTS in changed or surroundings != self._surroundings):
             self._load_entry_points(files[ENTRY_POINTS], names)
+        self._surroundings = surroundings
 
-    def _has_changed(self, name: str, path: Path) -> bool:
-        try:
-            stat = path.stat()
-        except OSError:
-            return False  # removed between the listing and now; the next look will say so
-        seen = _Seen(stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        if self._seen.get(name) == seen:
-            return False
-        self._seen[name] = seen
-        return True
-
-    def _load(self, name: str, path: Path, names: Collection[str]) -> None:
+    def _load(self, name: str, path: Path, known: Known) -> None:
         try:
             text = read_flow_text(path)
-            flow = load_flow(text, name, file=str(path), known=Known(self._queues(), names))
+            flow = load_flow(text, name, file=str(path), known=known)
         except FlowError as error:
             self._problems[name] = error
             return
@@ -210,8 +214,7 @@ class FlowStore:
         self._pinned[name, flow.version] = flow
 
     def _gone(self, name: str) -> None:
-        del self._seen[name]
-        if name in self._live:
+        if name in self._live or (name == ENTRY_POINTS and self._entry_points is not None):
             gone = Fault("the file is gone; its last good version stays live", str(self._folder / f"{name}.yaml"))
             self._problems[name] = FlowError([gone])
         else:
@@ -219,11 +222,15 @@ class FlowStore:
 
     def _load_entry_points(self, path: Path, names: Collection[str]) -> None:
         try:
-            self._entry_points = load_entry_points_file(path, flows=names)
+            text = read_flow_text(path)
+            points = load_entry_points(text, flows=names, file=str(path))
         except FlowError as error:
             self._problems[ENTRY_POINTS] = error
-        else:
-            self._problems.pop(ENTRY_POINTS, None)
+            return
+        self._problems.pop(ENTRY_POINTS, None)
+        if points != self._entry_points:
+            self._archive.save(ENTRY_POINTS, version_of(text), text)
+        self._entry_points = points
 
     def _live_flow(self, name: str) -> Flow:
         if name not in self._live:

@@ -11,10 +11,10 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from ivr_flows.expressions import BadTemplate, check_expression, check_template
+from ivr_flows.expressions import BadTemplate, check_expression, check_template, speakable
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
-_AUDIO = re.compile(r"(https?://[^\s\"<>]+|/[^\s\"<>]*)\Z")
+_AUDIO = re.compile(r"(https?://[!-~]+|/[!-~]*)\Z")
 MAX_PARTS = 20
 
 
@@ -207,7 +207,7 @@ def _checked_text(value: Any, where: str) -> str:
         check_template(value)
     except BadTemplate as error:
         raise _wrong(f"{error}{where}") from error
-    return " ".join(value.split())
+    return speakable(value)
 
 
 def _checked_address(value: Any, where: str) -> str:

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from ivr_flows.events import CallEvent, TransferEnded
+from ivr_flows.events import CallEvent, Continued, TransferEnded
 from ivr_flows.facts import TransferFinished, TransferStarted
-from ivr_flows.instructions import CallerHears, TransferToAgent, TransferToNumber
+from ivr_flows.instructions import Hangup, TransferToAgent, TransferToNumber
 from ivr_flows.nodes.base import Call, End, Go, GoToFlow, Node, Outcome, Wait, Way
 from ivr_flows.texts import PromptText, Target, Text
 
@@ -35,7 +35,6 @@ class TransferNode(Node):
     flow: FlowName | None = None
     before: PromptText | None = None
     timeout_s: int = Field(default=20, ge=5, le=120)
-    caller_hears: CallerHears = "ringing"
     fallback: Target | None = None
 
     @model_validator(mode="after")
@@ -49,22 +48,25 @@ class TransferNode(Node):
         if self.flow:
             return GoToFlow(self.flow, self.fallback, before)
         if self.number:
-            dial = TransferToNumber(self.number, self.timeout_s, self.caller_hears)
+            dial = TransferToNumber(self.number, self.timeout_s)
             return Wait((*before, dial), (TransferStarted(self.id, self.number),))
         agent = call.text(self.agent) if self.agent else ""
         if not agent:
             return Go(self.fallback, facts=(TransferFinished(self.id, "nobody", "failed"),))
-        ring = TransferToAgent(agent, self.timeout_s, self.caller_hears, call.facts_for_agent())
+        ring = TransferToAgent(agent, self.timeout_s, call.facts_for_agent())
         return Wait((*before, ring), (TransferStarted(self.id, agent),), pending={"to": agent})
 
     def resume(self, call: Call, event: CallEvent) -> Outcome | None:
-        if not isinstance(event, TransferEnded):
-            return None
         to = self.number or str(call.pending.get("to", ""))
-        fact = TransferFinished(self.id, to, event.status)
-        if event.status == "completed":
-            return End("transferred", facts=(fact,))
-        return Go(self.fallback, facts=(fact,))
+        match event:
+            case TransferEnded("completed"):
+                return End("transferred", (Hangup(),), (TransferFinished(self.id, to, "completed"),))
+            case TransferEnded(status):
+                return Go(self.fallback, facts=(TransferFinished(self.id, to, status),))
+            case Continued():
+                return Go(self.fallback, facts=(TransferFinished(self.id, to, "failed"),))
+            case _:
+                return None
 
     def ways(self) -> Iterator[Way]:
         yield Way("not answered", self.fallback, ("fallback",))

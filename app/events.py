@@ -65,6 +65,7 @@ class Event(Base):
 def record(
     session: Session,
     kind: str,
+    /,
     *,
     actor: str,
     customer_id: uuid.UUID | None = None,

@@ -285,5 +285,3 @@ def tolerating_gone() -> Iterator[None]:
 
 def _seen(call: Any) -> CarrierCall:
     return CarrierCall(str(call.sid), str(call.status), call.date_created)
-
-

@@ -19,7 +19,8 @@ AT_ONCE = 100
 def each_due(session: Session, which: ColumnElement[bool], act: Callable[[Session, Interaction], object]) -> int:
     """Call `act` for every interaction of `which` whose deadline has passed; how many went well.
 
-    The database's clock judges. Rows that somebody else is moving are left for the next time. One that fails is undone by itself and logged.
+    The database's clock judges. Rows that somebody else is moving are left for the next time. One that fails is
+    undone by itself and logged.
     """
     due = select(Interaction).where(which, Interaction.wake_at <= func.clock_timestamp())
     locked = due.order_by(Interaction.wake_at).limit(AT_ONCE).with_for_update(skip_locked=True, key_share=True)

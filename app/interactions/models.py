@@ -168,6 +168,7 @@ class Message(Base):
         UniqueConstraint("channel", "provider_id"),
         UniqueConstraint("client_id"),
         Index("ix_message_customer", "customer_id", "created_at"),
+        Index("ix_message_words", sql("to_tsvector('simple', body)"), postgresql_using="gin"),
     )
 
 
@@ -206,4 +207,7 @@ class Utterance(Base):
     engine: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
-    __table_args__ = (Index(None, "interaction_id", "start_s"),)
+    __table_args__ = (
+        Index(None, "interaction_id", "start_s"),
+        Index("ix_utterance_words", sql("to_tsvector('simple', text)"), postgresql_using="gin"),
+    )

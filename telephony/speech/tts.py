@@ -102,9 +102,7 @@ class Speaker:
         path = self._path_of(text, voice, rate_hz)
         if _is_whole(path):
             return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(suffix=".part", dir=path.parent)
-        os.close(handle)
+        name = _unfinished_beside(path)
         try:
             job = {
                 "engine": voice.engine,
@@ -206,8 +204,18 @@ def _is_whole(path: Path) -> bool:
     """Whether a rendered file is there; after a power cut a file may be there and empty."""
     try:
         return path.stat().st_size > 44
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+
+
+def _unfinished_beside(path: Path) -> str:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise SpeechError(f"The speech cache {path.parent} cannot be written: {error.strerror}.") from error
+    os.close(handle)
+    return name
 
 
 def _version(engine: str) -> str:

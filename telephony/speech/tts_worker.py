@@ -32,11 +32,17 @@ class Espeak:
     def __init__(self) -> None:
         _load_espeak_library()
         import pyttsx3
+        from pyttsx3.drivers import _espeak, espeak
 
+        # After each text pyttsx3 calls stop() from the library's own thread; when that thread is late it cancels
+        # the text after it, which then comes out empty (1 of 300). Nothing here ever wants to stop.
+        espeak.EspeakDriver.stop = lambda driver: None
+        self._library: Any = _espeak
         self._engine: Any = pyttsx3.init("espeak")
         self._engine.runAndWait()  # the first one returns before its work is done: spend it on nothing
 
     def speak(self, text: str, voice: str, words_per_minute: int) -> tuple[Samples, int]:
+        self._library.Synchronize()  # the library's thread may still be at the end of the last text
         self._engine.setProperty("rate", words_per_minute)
         self._engine.setProperty("voice", voice)
         if self._engine.getProperty("voice") != voice:  # pyttsx3 swallows the error and the last voice would speak
@@ -64,6 +70,8 @@ class Hibari:
         if voice not in self._voices:
             self._voices[voice] = self._hibari.Hibari(voice=voice)
         said = self._voices[voice](text, speed=HIBARI_SPEED, seed=SEED)
+        if len(said) == 0:  # another script: espeak at least names its letters
+            raise ValueError("it can pronounce nothing of the text")
         return np.asarray(said, np.float32), int(self._hibari.SAMPLE_RATE)
 
 

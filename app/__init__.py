@@ -11,7 +11,7 @@ from app.config import Settings
 def create_app(settings: Settings | None = None) -> Flask:
     """Wire settings, extensions, rooms and adapters. Raises SettingsError when a setting cannot be used."""
     import recordings
-    from app import accounts, db, health, logs, pages, postgres
+    from app import accounts, db, desktop, health, logs, pages, postgres
     from app.accounts.entry import PUBLIC, enter
 
     settings = settings or Settings.from_env()
@@ -25,5 +25,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     accounts.init(app, settings)
 
     enter(app, health.bp, PUBLIC)
+    desktop.init(app, settings)
     recordings.init(app, settings)
     return app

@@ -1,4 +1,4 @@
-"""Our numbers, as pages and services outside the telephone room see them. Injected as `app.extensions["our_numbers"]`."""
+"""Our numbers, as rooms other than the telephone's see them. Injected as `app.extensions["our_numbers"]`."""
 
 from __future__ import annotations
 

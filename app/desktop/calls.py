@@ -1,0 +1,112 @@
+"""What an agent does with their own call. The carrier is told first, with no transaction open; then it is written."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app import events
+from app.db import unit_of_work
+from app.desktop.call_control import CallControl, CallRefused
+from app.desktop.state import LIVE, call_json
+from app.forms import Refusal
+from app.interactions.models import Interaction, State
+from app.interactions.move import lock_interaction, move
+from app.routing.release import request_hang_up
+
+TALKING = (State.ACTIVE, State.HELD)
+
+
+def hold_call(control: CallControl, interaction_id: uuid.UUID, user_id: int, *, held: bool) -> dict[str, Any]:
+    """Hold the customer with music or take them back; the call as it then stands. Asked twice, it is done once."""
+    wanted = State.HELD if held else State.ACTIVE
+    with own_call(interaction_id, user_id, TALKING) as (session, interaction):
+        if interaction.state == wanted:
+            return call_json(session, interaction)
+    with carrier_asked():
+        control.hold(interaction_id, held=held)
+    with own_call(interaction_id, user_id, TALKING) as (session, interaction):
+        if interaction.state != wanted and move(session, interaction, wanted, actor=f"user:{user_id}"):
+            _tell(session, interaction, "call.held" if held else "call.resumed")
+        return call_json(session, interaction)
+
+
+def mute_call(control: CallControl, interaction_id: uuid.UUID, user_id: int, *, muted: bool) -> dict[str, Any]:
+    """Silence the agent's own leg, or not; the call as it then stands."""
+    with own_call(interaction_id, user_id, TALKING):
+        pass
+    with carrier_asked():
+        control.mute(interaction_id, user_id, muted=muted)
+    with own_call(interaction_id, user_id, TALKING) as (session, interaction):
+        _tell(session, interaction, "call.muted", muted=muted)
+        session.flush()
+        return call_json(session, interaction)
+
+
+def send_digits(control: CallControl, interaction_id: uuid.UUID, user_id: int, digits: str) -> dict[str, Any]:
+    """Play tones to the other side. They may be a card's number or a code: they are kept nowhere."""
+    with own_call(interaction_id, user_id, (State.ACTIVE,)) as (session, interaction):
+        standing = call_json(session, interaction)
+    with carrier_asked():
+        control.send_digits(interaction_id, digits)
+    return standing
+
+
+def hang_up_call(interaction_id: uuid.UUID, user_id: int) -> dict[str, Any]:
+    """End the call for everybody: the wish is written and a job carries it out, whatever happens to this process."""
+    with own_call(interaction_id, user_id, LIVE) as (session, interaction):
+        request_hang_up(session, interaction_id, user_id)
+        return call_json(session, interaction)
+
+
+@contextmanager
+def own_call(
+    interaction_id: uuid.UUID, user_id: int, states: tuple[State, ...]
+) -> Iterator[tuple[Session, Interaction]]:
+    """One transaction on this agent's own call in one of `states`. Refuses with 404, 403 or 409 and what stands."""
+    with unit_of_work() as session:
+        interaction = lock_interaction(session, interaction_id)
+        if interaction is None:
+            raise Refusal(404, "not_found", "There is no such call.")
+        if interaction.agent_id != user_id:
+            raise Refusal(403, "not_yours", "This call is not with you any more.")
+        if interaction.state not in states:
+            standing = call_json(session, interaction)
+            raise Refusal(409, "wrong_state", _TOO_LATE.get(State(interaction.state), _OVER), call=standing)
+        yield session, interaction
+
+
+_OVER = "This call is over."
+_TOO_LATE = {
+    State.ACTIVE: "The call is active.",
+    State.HELD: "The customer is on hold. Take them back first.",
+    State.AGENT_LOST: "Your line was lost; you are being rung again.",
+    State.WRAPPING: "The caller has hung up; only the wrap-up is left.",
+}
+
+
+@contextmanager
+def carrier_asked() -> Iterator[None]:
+    """Turn the carrier's refusal into ours: 409 when the leg is gone, else 502."""
+    try:
+        yield
+    except CallRefused as refused:
+        status, code = (409, "call_over") if refused.gone else (502, "carrier_failed")
+        raise Refusal(status, code, str(refused)) from refused
+
+
+def _tell(session: Session, interaction: Interaction, kind: str, **data: Any) -> None:
+    events.record(
+        session,
+        kind,
+        actor=f"user:{interaction.agent_id}",
+        customer_id=interaction.customer_id,
+        interaction_id=interaction.id,
+        users=(interaction.agent_id,) if interaction.agent_id is not None else (),
+        queue_id=interaction.queue_id,
+        **data,
+    )

@@ -1,0 +1,87 @@
+"""What the desktop's scripts may send."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StrictBool, StringConstraints
+
+from app.forms import Form, Words
+
+Digits = Annotated[str, StringConstraints(pattern=r"^[0-9*#A-Dw]+$", min_length=1, max_length=32)]
+Line = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
+MAX_TEXT_CHARS = 1600
+"""What a carrier takes as one text."""
+
+
+class HeartbeatForm(Form):
+    session_id: uuid.UUID
+    phone_ready: StrictBool
+    problem: Annotated[str, StringConstraints(pattern=r"^[a-z_]+$", max_length=40)] | None = None
+
+
+class PresenceForm(Form):
+    presence: Literal["available", "break", "offline"]
+    reason: Annotated[Words, StringConstraints(max_length=80)] | None = None
+
+
+class HoldForm(Form):
+    hold: StrictBool
+
+
+class MuteForm(Form):
+    mute: StrictBool
+
+
+class DigitsForm(Form):
+    digits: Digits
+
+
+class DialForm(Form):
+    customer_id: uuid.UUID
+    number: Annotated[str, StringConstraints(max_length=40)]
+
+
+def _nothing_is_null(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
+
+
+class CustomerForm(Form):
+    """A field that is not sent stays as it is; null or nothing but blanks empties it."""
+
+    name: Annotated[Line | None, BeforeValidator(_nothing_is_null)] = None
+    language: Annotated[Language | None, BeforeValidator(_nothing_is_null)] = None
+
+
+class MessageForm(Form):
+    body: Annotated[Words, StringConstraints(min_length=1, max_length=MAX_TEXT_CHARS)]
+    client_id: uuid.UUID
+    to: Annotated[str, StringConstraints(max_length=40)] | None = None
+
+
+class NoteForm(Form):
+    body: Annotated[Words, StringConstraints(min_length=1, max_length=10_000)]
+    interaction_id: uuid.UUID | None = None
+
+
+class WrapUpForm(Form):
+    code: Annotated[Words, StringConstraints(min_length=1, max_length=60)]
+    note: Annotated[Words, StringConstraints(max_length=10_000)] | None = None
+
+
+class SearchForm(Form):
+    q: Annotated[Words, StringConstraints(max_length=100)] = ""
+
+
+class PageForm(Form):
+    """The desktop's address: `?customer=` opens a record."""
+
+    customer: uuid.UUID | None = None
+
+
+class TimelineForm(Form):
+    before: Annotated[Words, Field(max_length=80)] | None = None

@@ -1,0 +1,289 @@
+"""All that the desktop needs to draw itself from nothing: GET /desktop/state."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, desc, func, or_, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session
+
+from app.accounts.models import User
+from app.customers.models import Customer
+from app.db import database_now
+from app.events import Event
+from app.interactions.models import Disposition, Interaction, Message, Segment, State
+from app.routing.models import AgentState, Offer, OfferState, Presence, Queue
+from app.routing.presence import Reachability, reachability
+
+LIVE = (State.ACTIVE, State.HELD, State.AGENT_LOST)
+AT_WORK = (*LIVE, State.WRAPPING)
+RECENT_DAYS = 14
+RECENT_MOST = 20
+LINE_CHARS = 120
+
+
+def desktop_state(session: Session, user: User) -> dict[str, Any]:
+    """The shape of docs/contracts.md. Take `/live` from `last_event_id`: nothing is missed, some may come twice."""
+    last_event_id = newest_event_id(session)  # before the reading: an event in between comes twice rather than never
+    now = database_now(session)
+    call = _own_call(session, user.id)
+    return {
+        "me": _me(session, user),
+        "offer": _offer(session, user.id, now),
+        "call": call and call_json(session, call),
+        "work": {"now": _work_now(session, user.id), "recent": _recent(session, user.id)},
+        "dispositions": dispositions(session),
+        "server_time": now.isoformat(),
+        "last_event_id": last_event_id,
+    }
+
+
+NEWEST = text(
+    "SELECT xid::text || '-' || id FROM event WHERE xid < pg_snapshot_xmin(pg_current_snapshot()) "
+    "ORDER BY xid DESC, id DESC LIMIT 1"
+)
+
+
+def newest_event_id(session: Session) -> str:
+    """The place in the event log before which nothing can change any more (app/live.py)."""
+    return str(session.execute(NEWEST).scalar() or "0-0")
+
+
+def dispositions(session: Session) -> list[dict[str, str]]:
+    """The outcome codes to choose from, in their order."""
+    rows = session.scalars(
+        select(Disposition).where(Disposition.active).order_by(Disposition.position, Disposition.label)
+    )
+    return [{"code": row.code, "label": row.label} for row in rows]
+
+
+def _me(session: Session, user: User) -> dict[str, Any]:
+    state = session.get(AgentState, user.id)
+    return {
+        "id": user.id,
+        "name": user.name,
+        "roles": sorted(role.name for role in user.roles),
+        "presence": state.presence if state else Presence.OFFLINE.value,
+        "reason": state.reason if state else None,
+        "next_presence": state.next_presence if state else None,
+        "since": state and _iso(state.changed_at),
+        "reachability": reachability_json(reachability(session, user.id)),
+    }
+
+
+def reachability_json(found: Reachability) -> dict[str, Any]:
+    """`{reachable, why, routing_status}`."""
+    return {"reachable": found.reachable, "why": list(found.why), "routing_status": str(found.routing_status)}
+
+
+def _offer(session: Session, user_id: int, now: datetime) -> dict[str, Any] | None:
+    """The call that rings for this agent now. Past its deadline it rings no more, whether or not a clock has seen it."""
+    pending = and_(Offer.user_id == user_id, Offer.state == OfferState.PENDING, Offer.expires_at > now)
+    offer = session.scalars(select(Offer).where(pending).order_by(Offer.id.desc())).first()
+    if not offer:
+        return None
+    interaction = session.get_one(Interaction, offer.interaction_id)
+    queue = session.get(Queue, offer.queue_id) if offer.queue_id else None
+    return {
+        "id": offer.id,
+        "interaction_id": str(interaction.id),
+        "expires_at": _iso(offer.expires_at),
+        "seconds_left": round((offer.expires_at - now).total_seconds(), 1),
+        "ring_s": round((offer.expires_at - offer.created_at).total_seconds()),
+        "queue": queue.name if queue else None,
+        "customer": customer_json(session.get_one(Customer, interaction.customer_id), interaction.remote_address),
+        "why": why(interaction),
+        "waited_s": round((now - (interaction.virtual_start or interaction.created_at)).total_seconds()),
+    }
+
+
+def why(interaction: Interaction) -> str | None:
+    """In one line why they call: what the flow noted as the reason, else the last step of the path."""
+    said = interaction.context.get("reason")
+    return str(said) if said else next(iter(reversed(path_of(interaction))), None)
+
+
+def path_of(interaction: Interaction) -> list[str]:
+    """The way through the IVR, in words."""
+    return [str(step) for step in interaction.context.get("path", [])]
+
+
+def _own_call(session: Session, user_id: int) -> Interaction | None:
+    """The call at hand: one that lives before one that is being wrapped up."""
+    return session.scalars(
+        select(Interaction)
+        .where(_mine(user_id), Interaction.channel == "voice", Interaction.state.in_(AT_WORK))
+        .order_by(Interaction.state == State.WRAPPING, Interaction.created_at.desc())
+        .limit(1)
+    ).first()
+
+
+def call_json(session: Session, interaction: Interaction) -> dict[str, Any]:
+    """A call as the desktop draws it: `since` its state began; `answered_at` the talk, null while it rings."""
+    queue = session.get(Queue, interaction.queue_id) if interaction.queue_id else None
+    wrapping = interaction.state == State.WRAPPING
+    return {
+        "interaction_id": str(interaction.id),
+        "direction": interaction.direction,
+        "state": interaction.state,
+        "since": _iso(_state_since(session, interaction)),
+        "answered_at": _iso(interaction.answered_at),
+        "queue": queue.name if queue else None,
+        "customer": customer_json(session.get_one(Customer, interaction.customer_id), interaction.remote_address),
+        "muted": not wrapping and is_muted(session, interaction.id),
+        "path": path_of(interaction),
+        "why": why(interaction),
+        "language": interaction.language,
+        "hangup_requested": interaction.hangup_requested_by is not None,
+        "wrap_up_ends_at": _iso(interaction.wake_at) if wrapping else None,
+    }
+
+
+def is_muted(session: Session, interaction_id: uuid.UUID) -> bool:
+    """What the log says last: a leg that was lost comes back unmuted."""
+    kinds = ("call.muted", "call.agent_lost", "call.agent_back")
+    last = session.scalars(
+        select(Event)
+        .where(Event.interaction_id == interaction_id, Event.kind.in_(kinds))
+        .order_by(Event.id.desc())
+        .limit(1)
+    ).first()
+    return bool(last and last.kind == "call.muted" and last.data.get("muted"))
+
+
+def customer_json(customer: Customer, number: str | None = None) -> dict[str, Any]:
+    """`{id, name, number, language}`; `number` is the one in use, else the first known."""
+    first = next((point.value for point in customer.contact_points if point.kind == "phone"), None)
+    return {
+        "id": str(customer.id),
+        "name": customer.name,
+        "number": number or first,
+        "language": customer.language,
+    }
+
+
+def _work_now(session: Session, user_id: int) -> list[dict[str, Any]]:
+    rows = session.execute(
+        select(Interaction, Segment.started_at)
+        .join(Segment, and_(Segment.interaction_id == Interaction.id, Segment.ended_at.is_(None)), isouter=True)
+        .where(_mine(user_id), Interaction.state.in_(AT_WORK))
+        .order_by(Interaction.created_at)
+    ).all()
+    people = _customers(session, (interaction.customer_id for interaction, _ in rows))
+    return [
+        {
+            "interaction_id": str(interaction.id),
+            "customer": customer_json(people[interaction.customer_id], interaction.remote_address),
+            "channel": interaction.channel,
+            "state": interaction.state,
+            "since": _iso(since or interaction.created_at),
+        }
+        for interaction, since in rows
+    ]
+
+
+def _recent(session: Session, user_id: int) -> list[dict[str, Any]]:
+    """The last word of each customer this agent dealt with, and of those whose texts nobody has taken up yet."""
+    lines = [*_recent_calls(session, user_id), *_recent_texts(session, user_id)]
+    newest: dict[uuid.UUID, dict[str, Any]] = {}
+    for line in sorted(lines, key=lambda line: line["at"], reverse=True):
+        newest.setdefault(line["customer_id"], line)
+    chosen = list(newest.values())[:RECENT_MOST]
+    people = _customers(session, (line["customer_id"] for line in chosen))
+    return [
+        {
+            "customer": customer_json(people[line["customer_id"]], line["number"]),
+            "channel": line["channel"],
+            "at": _iso(line["at"]),
+            "line": line["line"],
+            "unanswered": line["unanswered"],
+        }
+        for line in chosen
+    ]
+
+
+def _recent_calls(session: Session, user_id: int) -> list[dict[str, Any]]:
+    rows = session.scalars(
+        select(Interaction)
+        .where(
+            _mine(user_id),
+            Interaction.channel == "voice",
+            Interaction.state.not_in(AT_WORK),
+            Interaction.created_at > _days_ago(),
+        )
+        .order_by(Interaction.created_at.desc())
+        .limit(RECENT_MOST)
+    )
+    return [
+        {
+            "customer_id": row.customer_id,
+            "number": row.remote_address,
+            "channel": "voice",
+            "at": row.ended_at or row.created_at,
+            "line": row.disposition_code or row.state,
+            "unanswered": False,
+        }
+        for row in rows
+    ]
+
+
+def _recent_texts(session: Session, user_id: int) -> list[dict[str, Any]]:
+    wrote = select(Message.customer_id).where(Message.sent_by == user_id, Message.created_at > _days_ago())
+    spoke = select(Interaction.customer_id).where(_mine(user_id), Interaction.created_at > _days_ago())
+    answered = select(Message.customer_id).where(Message.sent_by.is_not(None))
+    last = (
+        select(Message)
+        .where(
+            Message.created_at > _days_ago(),
+            or_(
+                Message.customer_id.in_(wrote),
+                Message.customer_id.in_(spoke),
+                Message.customer_id.not_in(answered),
+            ),
+        )
+        .ext(distinct_on(Message.customer_id))
+        .order_by(Message.customer_id, Message.created_at.desc(), Message.id.desc())
+        .subquery()
+    )
+    rows = session.execute(select(last).order_by(desc(last.c.created_at)).limit(RECENT_MOST))
+    return [
+        {
+            "customer_id": row.customer_id,
+            "number": row.remote_address,
+            "channel": row.channel,
+            "at": row.created_at,
+            "line": row.body[:LINE_CHARS],
+            "unanswered": row.direction == "inbound",
+        }
+        for row in rows
+    ]
+
+
+def _mine(user_id: int) -> ColumnElement[bool]:
+    return Interaction.agent_id == user_id
+
+
+def _days_ago() -> ColumnElement[datetime]:
+    return func.now() - func.make_interval(0, 0, 0, RECENT_DAYS)
+
+
+def _customers(session: Session, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Customer]:
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    return {row.id: row for row in session.scalars(select(Customer).where(Customer.id.in_(wanted)))}
+
+
+def _state_since(session: Session, interaction: Interaction) -> datetime:
+    found = session.scalar(
+        select(Segment.started_at).where(Segment.interaction_id == interaction.id, Segment.ended_at.is_(None))
+    )
+    return found or interaction.created_at
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

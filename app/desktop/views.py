@@ -1,0 +1,164 @@
+"""The agent desktop: page, state, presence, the phone's token and calls. Shapes: docs/contracts.md."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Blueprint, current_app, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from app.config import Settings
+from app.db import request_session, unit_of_work
+from app.desktop import calls
+from app.desktop.call_control import CallControl, SoftphoneTokens
+from app.desktop.dial_out import dial_out
+from app.desktop.forms import DialForm, DigitsForm, HeartbeatForm, HoldForm, MuteForm, PageForm, PresenceForm
+from app.desktop.state import desktop_state, reachability_json
+from app.forms import BadInput, Refusal, parse
+from app.numbers import Numbers
+from app.pages import limiter
+from app.routing.models import Offer
+from app.routing.offers import reject_offer
+from app.routing.presence import PresenceError, close_session, heartbeat, reachability, set_presence
+
+bp = Blueprint("desktop", __name__)
+
+
+def own_limit() -> str:
+    """Limits count per person: a whole floor may sit behind one address."""
+    return f"user:{current_user.get_id()}"
+
+
+@bp.get("/")
+def start() -> ResponseReturnValue:
+    """Where a signed-in person begins."""
+    return redirect(url_for("desktop.page"))
+
+
+@bp.get("/desktop")
+def page() -> ResponseReturnValue:
+    """desktop/page.html with `state` (as below), `customer_id` (text or None) and `phone_page` (in local mode)."""
+    asked = parse(PageForm)
+    settings: Settings = current_app.config["SETTINGS"]
+    return render_template(
+        "desktop/page.html",
+        state=desktop_state(request_session(), current_user),
+        customer_id=str(asked.customer) if asked.customer else None,
+        phone_page=settings.is_local,
+    )
+
+
+@bp.get("/desktop/state")
+def state() -> ResponseReturnValue:
+    """All the page needs to draw itself from nothing."""
+    return desktop_state(request_session(), current_user)
+
+
+@bp.post("/desktop/heartbeat")
+def beat() -> ResponseReturnValue:
+    """A tab is alive, every 15 s: `{session_id, phone_ready, problem}` in, `{reachability}` out."""
+    form = parse(HeartbeatForm)
+    with _presence_checked("problem"), unit_of_work() as session:
+        found = heartbeat(session, current_user.id, form.session_id, form.phone_ready, form.problem)
+    return {"reachability": reachability_json(found)}
+
+
+@bp.post("/desktop/sessions/<uuid:session_id>/close")
+def close(session_id: uuid.UUID) -> ResponseReturnValue:
+    """A tab says goodbye (sendBeacon, form field csrf_token). 204, also when it is not known."""
+    with unit_of_work() as session:
+        close_session(session, current_user.id, session_id)
+    return "", 204
+
+
+@bp.post("/desktop/presence")
+def presence() -> ResponseReturnValue:
+    """`{presence, reason?}` in, `{presence, next_presence, reachability}` out."""
+    form = parse(PresenceForm)
+    with _presence_checked("reason"), unit_of_work() as session:
+        chosen = set_presence(session, current_user.id, form.presence, form.reason)
+        found = reachability(session, current_user.id)
+    return {
+        "presence": chosen.presence,
+        "next_presence": chosen.next_presence,
+        "reachability": reachability_json(found),
+    }
+
+
+@bp.get("/desktop/token")
+@limiter.limit("30/minute", key_func=own_limit)
+def token() -> ResponseReturnValue:
+    """The softphone's access token: `{mode, token, identity, url, expires_at}`."""
+    tokens: SoftphoneTokens = current_app.extensions["softphone_tokens"]
+    return tokens.token_for(current_user), 200, {"Cache-Control": "no-store"}
+
+
+@bp.post("/desktop/offers/<int:offer_id>/decline")
+def decline(offer_id: int) -> ResponseReturnValue:
+    """Stop the ring of one's own offer. 409 with its state when it has ended otherwise."""
+    with unit_of_work() as session:
+        offer = session.get(Offer, offer_id) if offer_id < 1 << 63 else None
+        if offer is None:
+            raise Refusal(404, "not_found", "There is no such offer.")
+        if offer.user_id != current_user.id:
+            raise Refusal(403, "not_yours", "This call rings for somebody else.")
+        outcome = reject_offer(session, offer_id, "declined")
+        if not outcome.won:
+            raise Refusal(409, "offer_ended", "This call no longer rings.", offer={"state": outcome.offer.state})
+    return {"offer": {"id": offer_id, "state": outcome.offer.state}}
+
+
+@bp.post("/desktop/calls")
+@limiter.limit("20/minute", key_func=own_limit)
+def dial() -> ResponseReturnValue:
+    """Call a customer: `{customer_id, number}` in, `{interaction_id}` out; the own softphone rings and answers itself."""
+    form = parse(DialForm)
+    numbers: Numbers = current_app.extensions["our_numbers"]
+    with unit_of_work() as session:
+        ours = [each.number for each in numbers.all(session)]
+        interaction = dial_out(session, current_user, form.customer_id, form.number, ours)
+    return {"interaction_id": str(interaction.id)}, 201
+
+
+@bp.post("/desktop/calls/<uuid:interaction_id>/hold")
+def hold(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """`{hold}` in, `{call}` out."""
+    form = parse(HoldForm)
+    return {"call": calls.hold_call(_control(), interaction_id, current_user.id, held=form.hold)}
+
+
+@bp.post("/desktop/calls/<uuid:interaction_id>/mute")
+def mute(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """`{mute}` in, `{call}` out."""
+    form = parse(MuteForm)
+    return {"call": calls.mute_call(_control(), interaction_id, current_user.id, muted=form.mute)}
+
+
+@bp.post("/desktop/calls/<uuid:interaction_id>/digits")
+def digits(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """`{digits}` in, `{call}` out."""
+    form = parse(DigitsForm)
+    return {"call": calls.send_digits(_control(), interaction_id, current_user.id, form.digits)}
+
+
+@bp.post("/desktop/calls/<uuid:interaction_id>/hangup")
+def hang_up(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """End the own call: `{call}`."""
+    return {"call": calls.hang_up_call(interaction_id, current_user.id)}
+
+
+def _control() -> CallControl:
+    control: CallControl = current_app.extensions["call_control"]
+    return control
+
+
+@contextmanager
+def _presence_checked(field: str) -> Iterator[None]:
+    """Turn a presence that cannot be accepted into a refusal of the field."""
+    try:
+        yield
+    except PresenceError as wrong:
+        raise BadInput(field, str(wrong)) from wrong

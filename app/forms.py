@@ -1,0 +1,107 @@
+"""What browsers send us, checked before anything acts on it. A bad input is refused by field, in a sentence."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from flask import Flask, jsonify, request
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from app.pages import error_body
+
+
+class BadInput(Exception):
+    """The request cannot be used; `field` is what is wrong with it. Becomes a 400."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Refusal(Exception):
+    """What was asked does not fit what stands. Becomes `status` with a code, a sentence and what stands."""
+
+    def __init__(self, status: int, code: str, message: str, **standing: Any) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.standing = standing
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps neither NUL nor halves of characters."""
+    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError("has characters that are no text")
+    return text
+
+
+Words = Annotated[str, AfterValidator(_storable)]
+"""A text that may be stored."""
+
+
+class Form(BaseModel):
+    """Base of all inputs: texts are trimmed; a field we don't know is ignored, so that an old page keeps working."""
+
+    model_config = ConfigDict(str_strip_whitespace=True, extra="ignore", frozen=True)
+
+
+AnyForm = TypeVar("AnyForm", bound=Form)
+
+
+def parse(form: type[AnyForm]) -> AnyForm:
+    """Read the request's JSON object, form fields, or query (of a GET). Raises BadInput."""
+    try:
+        return form.model_validate(_sent())
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False, include_context=True)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "body"
+        raise BadInput(field, f"{field}: {_said(dict(first))}") from wrong
+
+
+def _sent() -> dict[str, Any]:
+    if request.method == "GET":
+        return request.args.to_dict()
+    if not request.is_json:
+        return request.form.to_dict()
+    sent = request.get_json(silent=True)
+    if not isinstance(sent, dict):
+        raise BadInput("body", "Send a JSON object.")
+    return sent
+
+
+_SENTENCES = {
+    "missing": "this is needed.",
+    "string_too_long": "at most {max_length} characters.",
+    "string_too_short": "at least {min_length} characters.",
+    "string_type": "this must be text.",
+    "bool_type": "this must be true or false.",
+    "bool_parsing": "this must be true or false.",
+    "uuid_parsing": "this is no id.",
+    "uuid_type": "this is no id.",
+    "literal_error": "one of {expected}.",
+    "enum": "one of {expected}.",
+    "string_pattern_mismatch": "this does not look right.",
+    "int_parsing": "this must be a whole number.",
+    "greater_than_equal": "at least {ge}.",
+    "less_than_equal": "at most {le}.",
+    "value_error": "{error}.",
+}
+
+
+def _said(error: dict[str, Any]) -> str:
+    sentence = _SENTENCES.get(error["type"], "this does not look right.")
+    return sentence.format(**error.get("ctx", {}))
+
+
+def init(app: Flask) -> None:
+    """Turn refusals into the one shape of a JSON error."""
+    app.register_error_handler(BadInput, _show_bad_input)
+    app.register_error_handler(Refusal, _show_refusal)
+
+
+def _show_bad_input(wrong: BadInput) -> Any:
+    return jsonify(error_body("bad_input", str(wrong), wrong.field)), 400
+
+
+def _show_refusal(refusal: Refusal) -> Any:
+    return jsonify(error_body(refusal.code, str(refusal)) | refusal.standing), refusal.status

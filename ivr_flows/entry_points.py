@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ivr_flows.faults import Fault, FlowError, nearest
 from ivr_flows.loader import faults_from_pydantic, read_flow_text
-from ivr_flows.nodes.transfer import E164, FlowName
+from ivr_flows.patterns import E164, LanguageTag, Name
 from ivr_flows.yaml_reader import Document, read_yaml
 
 
@@ -28,8 +27,8 @@ class EntryPoint(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    flow: FlowName
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
+    flow: Name
+    language: LanguageTag | None = None
     priority_min: int = Field(default=0, ge=-60, le=120)
     title: str = Field(default="", max_length=60)
 

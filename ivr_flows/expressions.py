@@ -204,7 +204,7 @@ def fill(source: str, names: Mapping[str, Any]) -> str:
 
 
 def speakable(text: str) -> str:
-    """The text on one line, without what neither XML nor PostgreSQL can hold: control characters, half surrogate pairs."""
+    """The text on one line, without what neither XML nor PostgreSQL can hold: control characters, half pairs."""
     return " ".join("".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in text).split())
 
 

@@ -45,11 +45,11 @@ def short(value: object, max_chars: int = 60) -> str:
 
 
 def nearest(wrong: str, known: Iterable[str]) -> str:
-    """ "; did you mean 'sales'?", or what there is to choose from."""
+    """The end of a message about a wrong name: the names that look like it, or what there is to choose from."""
     names = sorted(known)
-    close = difflib.get_close_matches(wrong[:100], names, n=1)
+    close = difflib.get_close_matches(wrong[:100], names, n=2)
     if close:
-        return f"; did you mean '{close[0]}'?"
+        return f"; did you mean {' or '.join(map(repr, close))}?"
     if not names:
         return ""
     return f"; use one of: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"

@@ -18,7 +18,7 @@ from ivr_flows.nodes.transfer import TransferNode
 from ivr_flows.nodes.voicemail import VoicemailNode
 from ivr_flows.schema import FlowHeader
 from ivr_flows.spoken import words_of
-from ivr_flows.texts import Condition, PromptText, Target, Text, Words
+from ivr_flows.texts import Audio, Condition, PromptText, Target, Text, Words
 
 MAX_CHOICES_TO_BEAR = 5
 MAX_CHARS_TO_BEAR = 400
@@ -111,6 +111,7 @@ def _missing_languages(node: Node, path: FieldPath, text: Text, languages: tuple
         if (
             len(languages) > 1
             and any(map(str.isalpha, _without_templates(text.by_language[""])))
+            and not isinstance(text, Audio)  # music needs no translation
             and not isinstance(node, SetNode | TransferNode)
         ):
             yield Finding(node.id, path, f"is in one language only; give one text for each of: {', '.join(languages)}")

@@ -11,14 +11,33 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from ivr_flows.faults import Fault, FlowError, nearest, short
 from ivr_flows.lint import NOTHING_KNOWN, Finding, Known, lint
 from ivr_flows.nodes import KINDS, Node
-from ivr_flows.schema import MAX_NODES, NODE_ID_PATTERN, Flow, FlowHeader
+from ivr_flows.patterns import (
+    COUNTRY_PATTERN,
+    E164_PATTERN,
+    GOAL_PATTERN,
+    KEY_PATTERN,
+    LANGUAGE_PATTERN,
+    NODE_ID_PATTERN,
+    VARIABLE_PATTERN,
+)
+from ivr_flows.schema import MAX_NODES, Flow, FlowHeader
 from ivr_flows.yaml_reader import MAX_BYTES, Document, Path, read_yaml
 
 _FLOW_NAME = re.compile(NODE_ID_PATTERN)
+_FORMS = {
+    NODE_ID_PATTERN: "a name of small letters, digits, _ and -",
+    VARIABLE_PATTERN: "a name of small letters, digits and _",
+    GOAL_PATTERN: "a name of small letters, digits and _",
+    LANGUAGE_PATTERN: "a language such as en, es or en-US",
+    KEY_PATTERN: "one key: 0 to 9, * or #",
+    E164_PATTERN: "a phone number such as +15005550020",
+    COUNTRY_PATTERN: "an ISO code such as US, GB or MX",
+}
 
 
 def version_of(text: str) -> str:
@@ -182,7 +201,10 @@ def faults_from_pydantic(
     `node` is the node that the model reads, if it reads one.
     """
     base: Path = ("nodes", node) if node else ()
-    for problem in error.errors(include_url=False):
+    problems = error.errors(include_url=False)
+    for problem in problems:
+        if _is_echo(problem, problems):
+            continue
         loc = tuple(part for part in problem["loc"] if part != "[key]")
         accepted = [*_fields_at(model, loc[:-1]), *extra_fields]
         message = _in_plain_words(problem["type"], problem["msg"], problem.get("ctx", {}), loc, accepted)
@@ -190,6 +212,13 @@ def faults_from_pydantic(
         on_key = problem["type"] in ("missing", "extra_forbidden") or loc != problem["loc"]
         line, column = document.place_of_key(place) if on_key else document.place_of_value(place)
         yield Fault(message, file, line, column, node, _field_name(loc))
+
+
+def _is_echo(problem: ErrorDetails, problems: list[ErrorDetails]) -> bool:
+    """Pydantic calls a list too short when its items are wrong; the items' own faults say it all."""
+    size = len(problem["loc"])
+    inside = (other for other in problems if other["loc"][:size] == problem["loc"] and len(other["loc"]) > size)
+    return problem["type"] == "too_short" and any(inside)
 
 
 def _field_name(loc: Path) -> str:
@@ -234,7 +263,8 @@ def _in_plain_words(kind: str, message: str, context: Mapping[str, Any], loc: Pa
         case "string_type":
             return "must be text (put it in quotes)"
         case "string_pattern_mismatch":
-            return f"has the wrong form; it must fit {context.get('pattern')}"
+            pattern = str(context.get("pattern"))
+            return f"must be {_FORMS[pattern]}" if pattern in _FORMS else f"must fit the pattern {pattern}"
         case "int_type" | "int_parsing" | "int_from_float":
             return "must be a whole number"
         case "float_type" | "float_parsing":
@@ -246,9 +276,9 @@ def _in_plain_words(kind: str, message: str, context: Mapping[str, Any], loc: Pa
         case "dict_type" | "model_type" | "model_attributes_type":
             return "must be a mapping"
         case "too_short":
-            return f"must have at least {context.get('min_length')}"
+            return f"must have at least {context.get('min_length')} in it"
         case "too_long":
-            return f"must have at most {context.get('max_length')}"
+            return f"must have at most {context.get('max_length')} in it"
         case "string_too_short":
             return "must not be empty"
         case "string_too_long":

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from ivr_flows.faults import Fault
 from ivr_flows.nodes import KINDS, Node
 from ivr_flows.nodes.hours import known_zone
+from ivr_flows.patterns import NODE_ID_PATTERN, LanguageTag
 from ivr_flows.texts import Target
 
-NODE_ID_PATTERN = r"^[a-z][a-z0-9_-]{0,59}$"
 MAX_NODES = 5000
 
 
@@ -37,9 +37,7 @@ class FlowHeader(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     title: str = Field(min_length=1, max_length=120)
-    languages: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")], ...] = Field(
-        default=("en",), min_length=1, max_length=20
-    )
+    languages: tuple[LanguageTag, ...] = Field(default=("en",), min_length=1, max_length=20)
     start: Target
     fallback: Target
     zone: Annotated[str, AfterValidator(known_zone)] = "UTC"

@@ -74,6 +74,7 @@ _AROUND_NUMBERS = {
     },
 }
 
+_SAID = "…"  # stands where a phrase was found; no word looks like it
 _WORD = re.compile(r"[぀-ヿ㐀-鿿]|[^\W_]+|[*#]", re.UNICODE)
 
 
@@ -88,22 +89,19 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def best_choice(heard: str, phrases_by_choice: Mapping[str, Iterable[str]]) -> tuple[str, str] | None:
-    """The choice whose phrase was said, and that phrase; the longest phrase wins.
+    """The choice whose phrase was said, and that phrase. A longer phrase hides the shorter ones inside it.
 
-    None when nothing fits, or when two choices fit equally well: guessing would send the caller the wrong way.
+    None when nothing fits, or when two choices were named: guessing would send the caller the wrong way.
     """
+    pairs = [(choice, phrase) for choice, phrases in phrases_by_choice.items() for phrase in phrases]
+    found: dict[str, str] = {}
     spoken = words_of(heard)
-    found: list[tuple[int, str, str]] = []
-    for choice, phrases in phrases_by_choice.items():
-        for phrase in phrases:
-            wanted = words_of(phrase)
-            if wanted and _stands_in(wanted, spoken):
-                found.append((sum(map(len, wanted)), choice, phrase))
-    if not found:
-        return None
-    longest = max(length for length, _, _ in found)
-    best = {choice: phrase for length, choice, phrase in found if length == longest}
-    return next(iter(best.items())) if len(best) == 1 else None
+    for choice, phrase in sorted(pairs, key=lambda pair: len(words_of(pair[1])), reverse=True):
+        wanted = words_of(phrase)
+        if wanted and _stands_in(wanted, spoken):
+            found.setdefault(choice, phrase)
+            spoken = _without(wanted, spoken)
+    return next(iter(found.items())) if len(found) == 1 else None
 
 
 def key_said(heard: str, language: str) -> str | None:
@@ -138,14 +136,8 @@ def digits_said(heard: str, language: str) -> str | None:
 def yes_or_no(heard: str, language: str) -> bool | None:
     """True for a yes, False for a no, None when neither or both. "Not right" is a no, although "right" stands in it."""
     base = _base(language)
-    phrases = [(words_of(phrase), True) for phrase in YES_WORDS.get(base, ())]
-    phrases += [(words_of(phrase), False) for phrase in NO_WORDS.get(base, ())]
-    spoken, answers = words_of(heard), set()
-    for wanted, answer in sorted(phrases, key=lambda pair: len(pair[0]), reverse=True):
-        if _stands_in(wanted, spoken):
-            answers.add(answer)
-            spoken = _without(wanted, spoken)
-    return answers.pop() if len(answers) == 1 else None
+    answer = best_choice(heard, {"yes": YES_WORDS.get(base, ()), "no": NO_WORDS.get(base, ())})
+    return None if answer is None else answer[0] == "yes"
 
 
 def asks_for_person(heard: str, language: str) -> bool:
@@ -164,4 +156,4 @@ def _stands_in(wanted: tuple[str, ...], spoken: tuple[str, ...]) -> bool:
 def _without(wanted: tuple[str, ...], spoken: tuple[str, ...]) -> tuple[str, ...]:
     size = len(wanted)
     at = next(at for at in range(len(spoken) - size + 1) if spoken[at : at + size] == wanted)
-    return (*spoken[:at], "…", *spoken[at + size :])
+    return (*spoken[:at], _SAID, *spoken[at + size :])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
@@ -39,9 +39,8 @@ class CallContext:
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:
-            raise ValueError(
-                "CallContext.now has no time zone: pass an aware datetime, for instance datetime.now(timezone.utc)"
-            )
+            raise ValueError("CallContext.now has no time zone: pass an aware datetime, for instance datetime.now(UTC)")
+        object.__setattr__(self, "now", self.now.astimezone(UTC))  # one form, so that the state is the same after JSON
 
 
 @dataclass(frozen=True, slots=True)

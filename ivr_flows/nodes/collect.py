@@ -11,11 +11,11 @@ from ivr_flows.facts import MASK, Collected, Fact, NotUnderstood, TimedOut
 from ivr_flows.instructions import InputKind, Listen, Prompt
 from ivr_flows.nodes.asking import AskingNode, is_silence, is_sure
 from ivr_flows.nodes.base import Call, Go, Outcome, Wait, Way
+from ivr_flows.patterns import VariableName
 from ivr_flows.spoken import NO_WORDS, YES_WORDS, digits_said, yes_or_no
 from ivr_flows.texts import PromptText, Target
 
 YES_KEY, NO_KEY = "1", "2"
-VariableName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 def _usable_pattern(pattern: str) -> str:
@@ -109,9 +109,10 @@ class CollectNode(AskingNode):
 
         So do the words, unless words are the answer and longer.
         """
-        if isinstance(event, DigitsEntered) and not self._problem(event.digits):
-            return None
-        return self.person_asked(call, event)
+        could_be_answer = (
+            self.expect == "digits" and isinstance(event, DigitsEntered) and not self._problem(event.digits)
+        )
+        return None if could_be_answer else self.person_asked(call, event)
 
     def _value(self, call: Call, event: DigitsEntered | SpeechHeard) -> str | None:
         if isinstance(event, DigitsEntered):

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
-
-from pydantic import StringConstraints
+from typing import Literal
 
 from ivr_flows.instructions import Hangup
 from ivr_flows.nodes.base import Call, End, Node, Outcome, Way
+from ivr_flows.patterns import Goal
 from ivr_flows.texts import PromptText
 
 
@@ -21,7 +20,7 @@ class HangupNode(Node):
 
     kind: Literal["hangup"] = "hangup"
     say: PromptText | None = None
-    goal: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")] | None = None
+    goal: Goal | None = None
 
     def enter(self, call: Call) -> Outcome:
         return End("contained" if self.goal else "hung_up", (*call.prompt(self.say), Hangup()), goal=self.goal or "")

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from ivr_flows.facts import HoursChecked
 from ivr_flows.nodes.base import Call, Go, Node, Outcome, Part, Way
+from ivr_flows.patterns import COUNTRY_PATTERN
 from ivr_flows.texts import Target
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -112,7 +113,7 @@ class DatedException(Part):
 class PublicHolidays(Part):
     """Public holidays of a country (ISO code), and of a part of it where they differ: {country: US, part: CA}"""
 
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    country: Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN)]
     part: str | None = None
 
     @model_validator(mode="after")

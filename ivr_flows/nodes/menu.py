@@ -10,6 +10,7 @@ from ivr_flows.facts import Fact, KeyPressed, WordsUnderstood
 from ivr_flows.instructions import InputKind, Listen, Prompt
 from ivr_flows.nodes.asking import PERSON_KEY, AskingNode, is_silence, is_sure
 from ivr_flows.nodes.base import Call, Go, Outcome, Part, Wait, Way
+from ivr_flows.patterns import KEY_PATTERN
 from ivr_flows.spoken import PERSON_WORDS, best_choice, key_said
 from ivr_flows.texts import PromptText, Target, Words
 
@@ -19,7 +20,7 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Key = Annotated[str, BeforeValidator(_as_text), StringConstraints(pattern=r"^[0-9*#]$")]
+Key = Annotated[str, BeforeValidator(_as_text), StringConstraints(pattern=KEY_PATTERN)]
 
 
 class Choice(Part):

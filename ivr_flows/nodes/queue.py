@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from ivr_flows.events import CallEvent, Continued, QueueLeft
 from ivr_flows.facts import QueueGone, QueueJoined
 from ivr_flows.instructions import EnterQueue
 from ivr_flows.nodes.base import Call, End, Go, Node, Outcome, Wait, Way
+from ivr_flows.patterns import Name
 from ivr_flows.texts import PromptText, Target
 
 DONE = frozenset({"answered", "callback", "abandoned"})
-QueueName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,59}$")]
 
 
 class QueueNode(Node):
@@ -27,7 +27,7 @@ class QueueNode(Node):
     """
 
     kind: Literal["queue"] = "queue"
-    queue: QueueName
+    queue: Name
     before: PromptText | None = None
     priority_min: int = Field(default=0, ge=-60, le=120)
     unanswered: Target | None = None

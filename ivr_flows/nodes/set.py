@@ -3,15 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, StringConstraints, model_validator
+from pydantic import Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from ivr_flows.facts import Fact, LanguageChosen, VariableSet
 from ivr_flows.nodes.base import Call, Go, Node, Outcome, Way
-from ivr_flows.nodes.collect import VariableName
+from ivr_flows.patterns import LanguageTag, VariableName
 from ivr_flows.texts import Target, Text
-
-LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
 
 def _value(value: Any) -> bool | int | float | Text:

@@ -1,23 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ivr_flows.events import CallEvent, Continued, TransferEnded
 from ivr_flows.facts import TransferFinished, TransferStarted
 from ivr_flows.instructions import Hangup, TransferToAgent, TransferToNumber
 from ivr_flows.nodes.base import Call, End, Go, GoToFlow, Node, Outcome, Wait, Way
+from ivr_flows.patterns import E164, Name
 from ivr_flows.texts import PromptText, Target, Text
-
-E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
-FlowName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,59}$")]
 
 
 class TransferNode(Node):
-    """Connect the caller to a number, a named agent, or another flow: exactly one of the three.
+    """Connect the caller to a number, a named agent or another flow.
 
         night_desk: {kind: transfer, number: "+15005550020", timeout_s: 25, fallback: night_message}
         my_agent: {kind: transfer, agent: "{{ customer.preferred_agent }}", fallback: sales}
@@ -32,7 +30,7 @@ class TransferNode(Node):
     kind: Literal["transfer"] = "transfer"
     number: E164 | None = None
     agent: Text | None = None
-    flow: FlowName | None = None
+    flow: Name | None = None
     before: PromptText | None = None
     timeout_s: int = Field(default=20, ge=5, le=120)
     fallback: Target | None = None

@@ -9,7 +9,7 @@ from ivr_flows.events import CallEvent, Continued, InputTimedOut, RecordingLeft
 from ivr_flows.facts import TimedOut, VoicemailLeft
 from ivr_flows.instructions import Hangup, Prompt, RecordVoicemail
 from ivr_flows.nodes.base import Call, End, Go, Node, Outcome, Wait, Way
-from ivr_flows.nodes.queue import QueueName
+from ivr_flows.patterns import Name
 from ivr_flows.texts import PromptText, Target
 
 
@@ -29,7 +29,7 @@ class VoicemailNode(Node):
 
     kind: Literal["voicemail"] = "voicemail"
     prompt: PromptText
-    mailbox: QueueName
+    mailbox: Name
     thanks: PromptText | None = None
     max_length_s: int = Field(default=120, ge=5, le=600)
     min_length_s: float = Field(default=1.0, ge=0, le=10)

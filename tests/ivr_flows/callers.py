@@ -97,8 +97,8 @@ class Caller:
         return " ".join(texts)
 
     @property
-    def last(self) -> Instruction:
-        return self.step.instructions[-1]
+    def last(self) -> Instruction | None:
+        return self.step.instructions[-1] if self.step.instructions else None
 
     @property
     def is_asked(self) -> bool:

@@ -1,0 +1,95 @@
+"""One row of a node kind's table: the node, what the caller does, and what must follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ivr_flows import Flow, Instruction, load_flow
+from ivr_flows.faults import FlowError
+from tests.ivr_flows.callers import TUESDAY_NOON, Caller
+
+AROUND = """\
+title: Test flow
+languages: [en, es]
+start: {start}
+fallback: desk
+nodes:
+{nodes}
+  after: {{kind: hangup, title: After}}
+  other: {{kind: hangup, title: Other}}
+  third: {{kind: hangup, title: Third}}
+  desk: {{kind: queue, queue: desk}}
+"""
+OTHER_FLOW = """\
+title: Other flow
+languages: [es]
+start: hello
+fallback: box
+nodes:
+  hello: {kind: say, text: Hola desde otro flujo., next: box}
+  box: {kind: voicemail, prompt: Deje un mensaje., mailbox: general}
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """`node` is YAML for the node "it" (or for several). What is None is not looked at; `told` are lines the timeline must have."""
+
+    name: str
+    node: str
+    does: Callable[[Caller], object] = lambda caller: None
+    at: str | None = None
+    hears: str | None = None
+    last: Instruction | None = None
+    told: tuple[str, ...] = ()
+    not_told: tuple[str, ...] = ()
+    variables: dict[str, Any] | None = None
+    outcome: str | None = None
+    language: str | None = None
+    customer: dict[str, Any] = field(default_factory=dict)
+    number: str = "+15551234567"
+    now: datetime = TUESDAY_NOON
+    speaks: str | None = None
+    priority_min: int = 0
+
+    def flow(self) -> Flow:
+        node = self.node.strip("\n")
+        nodes = node if node.lstrip().startswith("it:") else f"it: {node}"
+        indented = "\n".join(f"  {line}" for line in nodes.splitlines())
+        return load_flow(AROUND.format(nodes=indented, start="it"), "test")
+
+    def call(self) -> Caller:
+        caller = Caller(
+            self.flow(),
+            other_flows,
+            number=self.number,
+            now=self.now,
+            language=self.speaks,
+            customer=self.customer,
+            priority_min=self.priority_min,
+        )
+        self.does(caller)
+        return caller
+
+    def check(self, caller: Caller) -> None:
+        seen = {
+            "at": caller.state.node,
+            "hears": caller.heard,
+            "last": caller.last,
+            "variables": caller.state.variables,
+            "outcome": caller.state.outcome,
+            "language": caller.state.language,
+        }
+        wanted = {name: getattr(self, name) for name in seen if getattr(self, name) is not None}
+        assert {name: seen[name] for name in wanted} == wanted
+        assert [line for line in self.told if line not in caller.told] == [], caller.told
+        assert [line for line in self.not_told if line in " | ".join(caller.told)] == []
+
+
+def other_flows(name: str, version: str | None) -> Flow:
+    if name != "other":
+        raise FlowError([])
+    return load_flow(OTHER_FLOW, name)

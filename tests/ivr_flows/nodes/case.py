@@ -36,7 +36,10 @@ nodes:
 
 @dataclass(frozen=True)
 class Case:
-    """`node` is YAML for the node "it" (or for several). What is None is not looked at; `told` are lines the timeline must have."""
+    """`node` is YAML for the node "it", or for several with "it" first.
+
+    What is None is not looked at; `told` are lines that the timeline must have, `not_told` words that it must not have.
+    """
 
     name: str
     node: str

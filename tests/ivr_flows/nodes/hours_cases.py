@@ -1,9 +1,6 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-import pytest
-
-from ivr_flows.nodes.hours import HoursNode
 from tests.ivr_flows.nodes.case import Case
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -94,27 +91,3 @@ CASES = [
     Case("counts in zones with odd offsets", KATHMANDU, now=utc(2026, 3, 3, 16, 15), at="after"),
     Case("closes on time in zones with odd offsets", KATHMANDU, now=utc(2026, 3, 3, 17, 15), at="other"),
 ]
-
-
-@pytest.mark.parametrize(
-    ("weekly", "message"),
-    [
-        ({"mon": "9-17"}, "'9-17' is not a time span; write it as 08:00-17:30, or closed"),
-        ({"mon": "09:00-25:00"}, "'09:00-25:00' is not a time span; write it as 08:00-17:30, or closed"),
-        ({"mon": "09:00-09:00"}, "'09:00-09:00' begins when it ends; for a whole day write 00:00-24:00"),
-        (
-            {"monday": "09:00-17:00"},
-            "'monday' is not a day; use one of mon, tue, wed, thu, fri, sat, sun, or a range such as mon-fri",
-        ),
-        ({"fri-mon": "09:00-17:00"}, "'fri-mon' runs backwards; write it as two ranges"),
-        ({"mon-fri": "09:00-17:00", "wed": "closed"}, "names wed twice"),
-        ("always", "must be 24/7, or times by day, for instance {mon-fri: 08:00-20:00, sat: closed}"),
-        ({}, "must be 24/7, or times by day, for instance {mon-fri: 08:00-20:00, sat: closed}"),
-    ],
-)
-def test_hours_that_cannot_be_read_are_refused_with_a_way_to_write_them(weekly, message):
-    with pytest.raises(ValueError) as refused:
-        HoursNode.model_validate(
-            {"id": "it", "kind": "hours", "zone": "UTC", "weekly": weekly, "open": "a", "closed": "b"}
-        )
-    assert [error["msg"] for error in refused.value.errors()] == [message]

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 import uvicorn
 from a2wsgi import WSGIMiddleware
@@ -20,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.types import ASGIApp
 
 from app import create_app
 from app.accounts.entry import SUPERVISOR, has_role
@@ -58,7 +60,7 @@ def make_asgi(flask_app: Flask) -> Starlette:
         from telephony.phone_socket import phone_socket
 
         routes.append(WebSocketRoute("/phone/socket", phone_socket))
-    routes.append(Mount("/", WSGIMiddleware(flask_app, workers=WSGI_THREADS)))
+    routes.append(Mount("/", cast(ASGIApp, WSGIMiddleware(cast(Any, flask_app), workers=WSGI_THREADS))))
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.settings = settings
     app.state.flask = flask_app
@@ -68,7 +70,7 @@ def make_asgi(flask_app: Flask) -> Starlette:
 
 def _signed_in(flask_app: Flask, request: Request) -> SignedIn | None:
     """Ask Flask who the session cookie belongs to, so that there is one sign-in."""
-    environ = build_environ(request.scope, None)  # type: ignore[arg-type]
+    environ: Any = build_environ(cast(Any, request.scope), cast(Any, None))
     with flask_app.request_context(environ):
         if not current_user.is_authenticated:
             return None

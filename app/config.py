@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -81,7 +81,8 @@ class Settings:
         port = _port(env.get("PORT") or "8000")
         carrier = _one_of("CARRIER", env.get("CARRIER") or "local", ("local", "twilio"))
         public = _http_url("PUBLIC_BASE_URL", env.get("PUBLIC_BASE_URL") or f"http://{_shown(host)}:{port}")
-        local = _LocalIdentity.at(var_dir) if carrier == "local" else None
+        own = asdict(_LocalIdentity.at(var_dir)) if carrier == "local" else {}
+        local = bool(own)
         return cls(
             var_dir=var_dir,
             database_url=_database_url(env.get("DATABASE_URL")),
@@ -90,11 +91,11 @@ class Settings:
             public_base_url=public,
             secret_key=env.get("SECRET_KEY") or _kept_secret(var_dir / "secret-key"),
             carrier=carrier,
-            twilio_account_sid=_sid(env, "TWILIO_ACCOUNT_SID", "AC", local and local.account_sid),
-            twilio_auth_token=_needed(env, "TWILIO_AUTH_TOKEN", local and local.auth_token),
+            twilio_account_sid=_sid(env, "TWILIO_ACCOUNT_SID", "AC", own.get("account_sid")),
+            twilio_auth_token=_needed(env, "TWILIO_AUTH_TOKEN", own.get("auth_token")),
             twilio_auth_token_previous=env.get("TWILIO_AUTH_TOKEN_PREVIOUS", ""),
-            twilio_api_key_sid=_sid(env, "TWILIO_API_KEY_SID", "SK", local and local.api_key_sid),
-            twilio_api_key_secret=_needed(env, "TWILIO_API_KEY_SECRET", local and local.api_key_secret),
+            twilio_api_key_sid=_sid(env, "TWILIO_API_KEY_SID", "SK", own.get("api_key_sid")),
+            twilio_api_key_secret=_needed(env, "TWILIO_API_KEY_SECRET", own.get("api_key_secret")),
             twilio_app_sid=_sid(env, "TWILIO_APP_SID", "AP", "" if local else None),
             twilio_api_base=_http_url(
                 "TWILIO_API_BASE",

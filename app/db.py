@@ -54,4 +54,5 @@ def unit_of_work() -> Iterator[Session]:
 
 def database_now(session: Session) -> datetime:
     """The database's clock at this moment (not the transaction's start). Deadlines are judged by it alone."""
-    return session.execute(select(func.clock_timestamp())).scalar_one()
+    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return now

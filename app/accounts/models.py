@@ -45,7 +45,7 @@ class User(Base, UserMixin):
     language: Mapped[str | None] = mapped_column(Text)
     fs_uniquifier: Mapped[str] = mapped_column(Text, unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")
+    roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")  # type: ignore[assignment]
 
     @property
     def client_identity(self) -> str:

@@ -59,14 +59,31 @@ def database_url(postgres_server: str) -> Iterator[str]:
     admin.dispose()
 
 
+def _emptying() -> str:
+    """One statement that empties every table, referring ones first, and restarts the ids.
+
+    Deleting the few rows of a test takes a tenth of the time of TRUNCATE, which makes every table's files anew.
+    """
+    ours = list(reversed(tables.metadata.sorted_tables))
+    names = ["procrastinate_events", "procrastinate_jobs", *(table.name for table in ours)]
+    counted = [(table.name, column.name) for table in ours for column in table.columns if column.identity]
+    deletes = [f'DELETE FROM "{name}";' for name in names]
+    restarts = [
+        f"PERFORM setval(pg_get_serial_sequence('\"{table}\"', '{column}'), 1, false);" for table, column in counted
+    ]
+    return f"DO $$ BEGIN {' '.join(deletes + restarts)} END $$"
+
+
+EMPTY_DATABASE = _emptying()
+
+
 @pytest.fixture
 def database(database_url: str) -> Iterator[str]:
     """An empty database, committed to for real; emptied again afterwards."""
     yield database_url
     db.request_session.remove()
-    names = ", ".join(f'"{table.name}"' for table in tables.metadata.sorted_tables)
     with db.unit_of_work() as session:
-        session.execute(text(f"TRUNCATE {names}, procrastinate_jobs RESTART IDENTITY CASCADE"))
+        session.execute(text(EMPTY_DATABASE))
 
 
 @pytest.fixture

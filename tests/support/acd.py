@@ -1,0 +1,51 @@
+"""What tests of the ACD look at: the jobs asked for, the events told, deadlines that pass."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
+
+from app.events import Event
+from app.interactions.models import Interaction, Segment
+from app.routing.models import AgentSession, Offer
+
+
+def jobs_named(session: Session, name: str) -> list[dict[str, Any]]:
+    """The arguments of every job of this name, in the order they were asked for."""
+    session.flush()
+    query = text("SELECT args FROM procrastinate_jobs WHERE task_name = :name ORDER BY id")
+    return list(session.scalars(query, {"name": name}))
+
+
+def events_named(session: Session, kind: str) -> list[Event]:
+    session.flush()
+    return list(session.scalars(select(Event).where(Event.kind == kind).order_by(Event.id)))
+
+
+def ring_out(session: Session, offer: Offer) -> None:
+    """Let the offer's deadline pass."""
+    past = func.clock_timestamp() - timedelta(milliseconds=1)
+    session.execute(update(Offer).where(Offer.id == offer.id).values(expires_at=past))
+
+
+def reach_deadline(session: Session, interaction: Interaction) -> None:
+    """Let the interaction's deadline pass."""
+    past = func.clock_timestamp() - timedelta(milliseconds=1)
+    session.execute(update(Interaction).where(Interaction.id == interaction.id).values(wake_at=past))
+    session.refresh(interaction)
+
+
+def lose_tabs(session: Session, user_id: int) -> None:
+    """Let the leases of all the agent's tabs run out."""
+    past = func.clock_timestamp() - timedelta(milliseconds=1)
+    session.execute(update(AgentSession).where(AgentSession.user_id == user_id).values(expires_at=past))
+
+
+def story(session: Session, interaction: Interaction) -> list[tuple[str, str | None]]:
+    """The interaction's segments as (state, reason)."""
+    session.flush()
+    query = select(Segment.state, Segment.reason).where(Segment.interaction_id == interaction.id).order_by(Segment.id)
+    return [(state, reason) for state, reason in session.execute(query)]

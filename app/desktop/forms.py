@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, StrictBool, StringConstraints
 
 from app.forms import Form, Words
 
@@ -84,4 +84,4 @@ class PageForm(Form):
 
 
 class TimelineForm(Form):
-    before: Annotated[Words, Field(max_length=80)] | None = None
+    before: AwareDatetime | None = None

@@ -81,7 +81,7 @@ def reachability_json(found: Reachability) -> dict[str, Any]:
 
 
 def _offer(session: Session, user_id: int, now: datetime) -> dict[str, Any] | None:
-    """The call that rings for this agent now. Past its deadline it rings no more, whether or not a clock has seen it."""
+    """The call that rings for this agent now. Past its deadline it rings no more, seen by a clock or not."""
     pending = and_(Offer.user_id == user_id, Offer.state == OfferState.PENDING, Offer.expires_at > now)
     offer = session.scalars(select(Offer).where(pending).order_by(Offer.id.desc())).first()
     if not offer:
@@ -120,6 +120,12 @@ def _own_call(session: Session, user_id: int) -> Interaction | None:
         .order_by(Interaction.state == State.WRAPPING, Interaction.created_at.desc())
         .limit(1)
     ).first()
+
+
+def own_call_id(session: Session, user_id: int) -> uuid.UUID | None:
+    """The call this agent has at hand."""
+    call = _own_call(session, user_id)
+    return call.id if call else None
 
 
 def call_json(session: Session, interaction: Interaction) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def decline(offer_id: int) -> ResponseReturnValue:
 @bp.post("/desktop/calls")
 @limiter.limit("20/minute", key_func=own_limit)
 def dial() -> ResponseReturnValue:
-    """Call a customer: `{customer_id, number}` in, `{interaction_id}` out; the own softphone rings and answers itself."""
+    """Call a customer: `{customer_id, number}` in, `{interaction_id}` out; the own phone rings and answers itself."""
     form = parse(DialForm)
     numbers: Numbers = current_app.extensions["our_numbers"]
     with unit_of_work() as session:

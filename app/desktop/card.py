@@ -1,0 +1,48 @@
+"""The context card as the desktop draws it, made from what the customers' room knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+MOST = 5
+KINDS = {
+    "tried_before": "retry",
+    "voicemail": "open",
+    "waiting_for_answer": "open",
+    "opted_out": "preference",
+    "number_withheld": "note",
+    "first_contact": "note",
+}
+"""What a fact looks like; one that is not listed is a note."""
+
+
+def desktop_card(card: dict[str, Any], since: str) -> dict[str, Any]:
+    """`context_card()`'s dict with `points`, `know` (at most five, with their look), `say`, `last` and `since` (ISO)."""
+    facts = [{"text": fact["text"], "kind": KINDS.get(fact["code"], "note"), "at": None} for fact in card["know"]]
+    facts += [{"text": _open_line(each), "kind": "open", "at": each["since"]} for each in card["open"]]
+    last = card["last_contact"]
+    return {
+        "id": card["id"],
+        "name": card["name"],
+        "language": card["language"],
+        "since": since,
+        "points": card["contact_points"],
+        "know": facts[:MOST],
+        "say": _say({fact["code"] for fact in card["know"]}),
+        "last": last and {**last, "line": (card["last_word"] or {}).get("text")},
+    }
+
+
+def _open_line(contact: dict[str, Any]) -> str:
+    who = contact["agent"] or contact["queue"]
+    line = _("A call of theirs is open") if contact["channel"] == "voice" else _("A conversation by text is open")
+    return f"{line} ({who})" if who else line
+
+
+def _say(codes: set[str]) -> str | None:
+    """A sentence to open with, where there is something to make good."""
+    if "tried_before" in codes:
+        return _("Say: “I see you tried to reach us just now. I am sorry for the wait.”")
+    return None

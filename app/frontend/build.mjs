@@ -7,7 +7,7 @@
  */
 import { build } from "esbuild";
 import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sounds } from "./sounds.mjs";
 
@@ -15,6 +15,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = resolve(here, "../..");
 const finished = join(root, "app/static/build");
 const out = `${finished}.new`; // a failed build leaves the last good one in place
+const icons = join(root, "node_modules/@tabler/icons/icons");
 const dev = process.argv.includes("--dev");
 
 const common = { bundle: true, minify: !dev, sourcemap: dev ? "inline" : false, target: "es2022", outdir: out, logLevel: "warning", legalComments: "linked" };
@@ -25,7 +26,7 @@ async function scripts() {
     format: "esm",
     splitting: true,
     chunkNames: "chunks/[name]-[hash]",
-    entryPoints: ["base", "phone"].map((page) => ({ in: join(here, page, "main.ts"), out: page })),
+    entryPoints: ["base", "phone", "desktop"].map((page) => ({ in: join(here, page, "main.ts"), out: page })),
   });
   const alone = { theme: "base/theme.ts", capture: "softphone/audio/capture.worklet.ts", playout: "softphone/audio/playout.worklet.ts" };
   await build({ ...common, format: "iife", entryPoints: Object.entries(alone).map(([name, path]) => ({ in: join(here, path), out: name })) });
@@ -40,13 +41,19 @@ async function filesUnder(folder, ending) {
   return entries.filter((entry) => entry.isFile() && ending.test(entry.name)).map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** Every `icon("name")` and `data-icon="name"` in templates and scripts, and the names in icons.json that are chosen at run time. */
+const iconFile = (name) => (name.endsWith("-filled") ? `filled/${name.slice(0, -7)}.svg` : `outline/${name}.svg`);
+
+/** Every `icon("name")` must exist. Names also stand in tables and conditions, so every other quoted word that is an icon's name comes along. */
 async function iconNames() {
+  const known = new Set((await filesUnder(icons, /\.svg$/)).map((file) => relative(icons, file)));
   const files = [...(await filesUnder(join(root, "app/templates"), /\.html$/)), ...(await filesUnder(here, /\.ts$/))];
-  const names = new Set(JSON.parse(await readFile(join(here, "icons.json"), "utf8")));
+  const names = new Set();
   for (const file of files) {
     const text = await readFile(file, "utf8");
-    for (const [, name] of text.matchAll(/(?:icon\(|data-icon=)\s*["']([a-z0-9-]+)["']/g)) names.add(name);
+    for (const [, name] of text.matchAll(/\bicon\(\s*["']([a-z0-9-]+)["']/g)) {
+      if (!known.has(iconFile(name))) throw new Error(`${relative(root, file)}: no icon is called "${name}". Find its name on tabler.io/icons.`);
+    }
+    for (const [, name] of text.matchAll(/["']([a-z][a-z0-9-]{2,})["']/g)) if (known.has(iconFile(name))) names.add(name);
   }
   return [...names].sort();
 }
@@ -55,10 +62,7 @@ async function iconSheet() {
   const symbols = [];
   for (const name of await iconNames()) {
     const filled = name.endsWith("-filled");
-    const file = join(root, "node_modules/@tabler/icons/icons", filled ? "filled" : "outline", `${filled ? name.slice(0, -7) : name}.svg`);
-    const svg = await readFile(file, "utf8").catch(() => {
-      throw new Error(`No icon is called "${name}". Look for its name on tabler.io/icons, then correct it where it is used.`);
-    });
+    const svg = await readFile(join(icons, iconFile(name)), "utf8");
     const inner = svg.slice(svg.indexOf(">", svg.indexOf("<svg")) + 1, svg.lastIndexOf("</svg>")).replace(/\s*\n\s*/g, "");
     const paint = filled ? 'fill="currentColor"' : 'fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round"';
     symbols.push(`<symbol id="${name}" viewBox="0 0 24 24" ${paint}>${inner}</symbol>`);

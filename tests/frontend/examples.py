@@ -1,5 +1,8 @@
-"""Example records in the shapes of docs/contracts.md."""
+"""Example records in the shapes of docs/contracts.md: typical, empty and overfull."""
 
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +10,18 @@ PHONE = {
     "numbers": ["+15550102030", "+15550104477", "+15550109981"],
     "lines": [{"number": "+15550100100", "label": "Northwind Broadband"}],
 }
+
+MIRA = "0b8f6f0e-6a52-4f0e-9a3e-3f6f2b9c0001"
+JOE = "0b8f6f0e-6a52-4f0e-9a3e-3f6f2b9c0002"
+CALL = "7d1c2f8e-1111-4c1a-8f00-000000000001"
+DISPOSITIONS = [
+    {"code": "SALE", "label": "Sale made"},
+    {"code": "INFO", "label": "Question answered"},
+    {"code": "CALLBACK", "label": "Promised a call back"},
+    {"code": "FAULT", "label": "Fault reported"},
+    {"code": "CANCEL", "label": "Wants to cancel"},
+    {"code": "WRONG", "label": "Wrong number"},
+]
 
 
 class Person:
@@ -21,13 +36,18 @@ class Person:
         return True
 
 
+def ago(**span: float) -> str:
+    """An ISO time that long before now."""
+    return (datetime.now(UTC) - timedelta(**span)).isoformat()
+
+
 def phone_token(number: str) -> dict[str, str]:
     """What GET /phone/token answers."""
     return {"token": "preview", "address": number, "url": "/phone/socket"}
 
 
-def _form_field(name: str, label: str, errors: tuple[str, ...] = ()) -> SimpleNamespace:
-    return SimpleNamespace(id=name, name=name, label=SimpleNamespace(text=label), data="", errors=errors)
+def _form_field(name: str, label: str) -> SimpleNamespace:
+    return SimpleNamespace(id=name, name=name, label=SimpleNamespace(text=label), data="", errors=())
 
 
 def sign_in() -> dict[str, Any]:
@@ -39,5 +59,247 @@ def sign_in() -> dict[str, Any]:
         password=_form_field("password", "Password"),
         remember=None,
     )
-    people = [{"email": "ana@example.com", "password": "demo-ana", "role": "Agent"}]
+    people = [
+        {"email": "ana@example.com", "password": "demo-ana", "role": "Agent"},
+        {"email": "bo@example.com", "password": "demo-bo", "role": "Supervisor"},
+        {"email": "root@example.com", "password": "demo-root", "role": "Admin"},
+    ]
     return {"login_user_form": form, "demo_sign_ins": people}
+
+
+def customer(which: str = MIRA) -> dict[str, Any]:
+    """A customer as /desktop/state names one."""
+    if which == JOE:
+        return {"id": JOE, "name": None, "number": "+15550104477", "language": None}
+    return {"id": MIRA, "name": "Mira Chen", "number": "+15550102030", "language": "en"}
+
+
+def state(case: str) -> dict[str, Any]:
+    """GET /desktop/state for a case: idle, ringing, call, held, wrapping, missed, off or full."""
+    offer = _offer() if case in ("ringing", "full") else None
+    call = _call(case) if case in ("call", "held", "wrapping", "full") else None
+    status = {"ringing": "offered", "call": "interacting", "held": "interacting", "full": "interacting"}.get(case, case)
+    routing = status if status in ("offered", "interacting", "wrapping") else "idle"
+    if case == "missed":
+        routing = "not_responding"
+    reachable = case == "idle"
+    presence = "offline" if case == "off" else "available"
+    why = [] if reachable else ["You will not ring: you are offline - choose Available."]
+    return {
+        "me": {
+            "id": 7,
+            "name": "Ana Costa",
+            "roles": ["agent"],
+            "presence": presence,
+            "reason": None,
+            "next_presence": "break" if case == "full" else None,
+            "since": ago(minutes=42),
+            "reachability": {"reachable": reachable, "why": why, "routing_status": routing},
+        },
+        "offer": offer,
+        "call": call,
+        "work": {"now": _work_now(call), "recent": [] if case in ("off", "idle-empty") else _recent(case)},
+        "dispositions": DISPOSITIONS,
+        "server_time": ago(),
+        "last_event_id": "1-1",
+    }
+
+
+def _offer() -> dict[str, Any]:
+    return {
+        "id": 12,
+        "interaction_id": CALL,
+        "expires_at": ago(seconds=-17),
+        "seconds_left": 14.2,
+        "ring_s": 20,
+        "queue": "Sales",
+        "customer": customer(),
+        "why": "Said “a new plan” in the menu",
+        "waited_s": 42,
+    }
+
+
+def _call(case: str) -> dict[str, Any]:
+    return {
+        "interaction_id": CALL,
+        "direction": "inbound",
+        "state": {"held": "held", "wrapping": "wrapping"}.get(case, "active"),
+        "since": ago(seconds=38) if case == "held" else ago(minutes=3, seconds=12),
+        "answered_at": ago(minutes=3, seconds=12),
+        "queue": "Sales",
+        "customer": customer(),
+        "muted": False,
+        "path": ["Welcome", "English", "Sales (said “a new plan”)"],
+        "why": "a new plan",
+        "hangup_requested": False,
+        "wrap_up_ends_at": ago(seconds=-47) if case == "wrapping" else None,
+    }
+
+
+def _work_now(call: dict[str, Any] | None) -> list[dict[str, Any]]:
+    if not call:
+        return []
+    return [
+        {
+            "interaction_id": CALL,
+            "customer": call["customer"],
+            "channel": "voice",
+            "state": call["state"],
+            "since": call["answered_at"],
+        }
+    ]
+
+
+def _recent(case: str) -> list[dict[str, Any]]:
+    lines = [
+        _recent_line(JOE, "sms", "Is the line down in Harbour Street again?", 9, unanswered=True),
+        _recent_line(MIRA, "voice", "Promised a call back", 64),
+    ]
+    more = [
+        ("Sofia Lindqvist", "+15550108812", "sms", "Thanks, that worked.", 60 * 5),
+        ("Theodore Maximilian Featherstonehaugh-Cholmondeley the Third", "+15550107719", "voice", "completed", 60 * 26),
+        ("王小明", "+8613912345678", "sms", "好的，谢谢您！", 60 * 30),
+    ]
+    for name, number, channel, line, minutes in more * (40 if case == "full" else 1):
+        about = {"id": f"{len(lines):08d}-0000-4000-8000-000000000000", "name": name, "number": number}
+        entry = {"customer": about, "channel": channel, "at": ago(minutes=minutes), "line": line, "unanswered": False}
+        lines.append(entry)
+    return lines
+
+
+def _recent_line(who: str, channel: str, line: str, minutes: float, *, unanswered: bool = False) -> dict[str, Any]:
+    about = customer(who)
+    return {"customer": about, "channel": channel, "at": ago(minutes=minutes), "line": line, "unanswered": unanswered}
+
+
+def record(which: str, case: str) -> dict[str, Any]:
+    """What the record's fragment is drawn from."""
+    if which == JOE:
+        return {"card": _joe_card(), "timeline": _joe_line(), "more": False}
+    line = _mira_line()
+    if case == "full":
+        line = [*line, *(_text("+", "long " * 300, minutes=60 * 24 * 20 + n, ident=1000 + n) for n in range(200))]
+    return {"card": _mira_card(case), "timeline": line, "more": True}
+
+
+def _mira_card(case: str) -> dict[str, Any]:
+    long_name = "Wilhelmina Anastasia Mira Chen-Featherstonehaugh of Harbour Street"
+    return {
+        "id": MIRA,
+        "name": long_name if case == "full" else "Mira Chen",
+        "language": "en",
+        "since": ago(days=210),
+        "points": [
+            {"kind": "phone", "value": "+15550102030", "sms_opted_out": False},
+            {"kind": "phone", "value": "+15550109090", "sms_opted_out": True},
+            {"kind": "email", "value": "mira.chen@example.com", "sms_opted_out": False},
+        ],
+        "know": [
+            {"text": "Tried support twice in 30 minutes", "kind": "retry", "at": ago(minutes=70)},
+            {"text": "Bo promised a call by Friday", "kind": "promise", "at": ago(days=1)},
+            {"text": "Open: router exchange", "kind": "open", "at": None},
+            {"text": "Prefers texts after 18:00", "kind": "preference", "at": None},
+        ],
+        "say": "You tried twice this morning already: let me pick it up from there.",
+        "last": {"channel": "voice", "direction": "inbound", "at": ago(minutes=64), "line": "Promised a call back"},
+    }
+
+
+def _joe_card() -> dict[str, Any]:
+    points = [{"kind": "phone", "value": "+15550104477", "sms_opted_out": True}]
+    return {"id": JOE, "name": None, "language": None, "since": ago(minutes=9), "points": points, "know": [], "say": None, "last": None}  # fmt: skip
+
+
+def _joe_line() -> list[dict[str, Any]]:
+    return [_text("inbound", "Is the line down in Harbour Street again?", minutes=9, ident=900)]
+
+
+def _text(direction: str, body: str, *, minutes: float, ident: int, status: str = "delivered") -> dict[str, Any]:
+    item = {
+        "id": ident,
+        "direction": "outbound" if direction == "outbound" else "inbound",
+        "body": body,
+        "status": status,
+        "error_text": None,
+        "at": ago(minutes=minutes),
+        "sent_by": "Bo" if direction == "outbound" else None,
+        "segments": 1,
+    }
+    return {"kind": "messages", "at": item["at"], "interaction_id": None, "items": [item]}
+
+
+def _mira_line() -> list[dict[str, Any]]:
+    texts = _text("inbound", "Hi, the router you sent does not switch on. What now?", minutes=60 * 20, ident=1)
+    texts["items"] += _text("outbound", "Sorry about that. We will send another one today, and I call you by Friday to see that it works. Bo, Northwind", minutes=60 * 19.8, ident=2)["items"]  # fmt: skip
+    texts["items"] += _text("outbound", "It is on its way: NW-2231", minutes=60 * 18, ident=3, status="sent")["items"]
+    failed = _text("outbound", "Your new router should be there by now.", minutes=60 * 3, ident=4, status="undelivered")
+    failed["items"][0]["error_text"] = "the phone was off"
+    return [
+        _call_entry(minutes=64, state="completed", talk_s=251, wait_s=42, agent="Ana Costa", disposition="Promised a call back",
+                    path=["Welcome", "English", "Sales (pressed 1)"], recording=_tape(31, "done", 251.0)),
+        _call_entry(minutes=90, state="abandoned", wait_s=187, path=["Welcome", "English", "Support (said “my router”)"]),
+        failed,
+        texts,
+        {"kind": "note", "at": ago(days=2), "author": "Bo Nilsson", "body": "New router sent on Tuesday, number NW-2231.\nShe works nights: do not call before noon."},
+        _call_entry(minutes=60 * 24 * 3, state="voicemail", wait_s=0, path=["Welcome", "Out of hours"],
+                    recording=_tape(30, "running", 23.4) | {"kind": "voicemail"}),
+        _call_entry(minutes=60 * 24 * 9, state="completed", direction="outbound", talk_s=64, agent="Bo Nilsson"),
+    ]  # fmt: skip
+
+
+def _tape(ident: int, transcript: str, seconds: float) -> dict[str, Any]:
+    return {"id": ident, "kind": "call", "duration_s": seconds, "state": "stored", "transcript_state": transcript}
+
+
+def _call_entry(*, minutes: float, state: str, direction: str = "inbound", **more: Any) -> dict[str, Any]:
+    entry = {
+        "kind": "call",
+        "at": ago(minutes=minutes),
+        "interaction_id": f"7d1c2f8e-2222-4c1a-8f00-{int(minutes):012d}",
+        "direction": direction,
+        "number": "+15550102030",
+        "state": state,
+        "queue": "Sales" if direction == "inbound" else None,
+        "agent": None,
+        "started_at": ago(minutes=minutes),
+        "ended_at": ago(minutes=minutes - 4),
+        "talk_s": None,
+        "wait_s": None,
+        "outcome": None,
+        "path": [],
+        "recording": None,
+        "disposition": None,
+    }
+    return entry | more
+
+
+TALK = [
+    ("agent", "Northwind sales, this is Ana. How can I help?"),
+    ("customer", "Hello. I called this morning about a new plan, and nobody rang me back."),
+    ("agent", "I can see that, and I am sorry. Let me look at what was promised."),
+    ("customer", "The router you sent does not switch on either, so I would rather have the bigger plan with a new one."),
+    ("agent", "That is possible. The plan with the exchange is thirty nine a month, and the router comes tomorrow."),
+    ("customer", "Good. Then call me on Friday when it is there."),
+]
+
+
+def transcript(source: str) -> dict[str, Any]:
+    """Turns with word times, as the transcript route gives them."""
+    turns, at = [], 2.0
+    for speaker, text in TALK:
+        words = []
+        for word in text.split():
+            words.append({"text": word, "start": at, "end": at + 0.3, "conf": 0.4 if word == "thirty" else 0.93})
+            at += 0.36
+        turns.append({"speaker": speaker, "start_s": words[0]["start"], "end_s": at, "text": text, "words": words})
+        at += 1.1
+    return {"turns": turns, "source": source}
+
+
+ERROR = "There is nothing here. It may have been moved or merged."
+
+
+def found(which: str) -> SimpleNamespace:
+    """A customer as search finds one."""
+    about = customer(which)
+    return SimpleNamespace(id=about["id"], name=about["name"], contact_points=[SimpleNamespace(kind="phone", value=about["number"])])

@@ -1,9 +1,15 @@
-"""The pages with example records, served by a small Flask app under the strictest content policy: for looking at them and for browser tests.
+"""The pages with example records under the strictest content policy: for looking at them and for browser tests.
 
 python -m tests.frontend.preview [port]
+
+The desktop's case is chosen by address: /desktop?case=idle, ringing, call, held, wrapping, missed, off or full.
 """
 
+from __future__ import annotations
+
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +28,12 @@ POLICY = (
 def make_preview() -> Flask:
     """A Flask app that draws our templates from `tests.frontend.examples`."""
     app = Flask("app", root_path=str(ROOT / "app"))
-    app.config["SECRET_KEY"] = "preview"
+    app.config.update(SECRET_KEY="preview", TEMPLATES_AUTO_RELOAD=True)
     Babel(app, locale_selector=lambda: request.args.get("lang", "en"))
     app.context_processor(_context)
     app.after_request(_with_policy)
-    _routes(app)
+    _pages(app)
+    _desktop(app)
     return app
 
 
@@ -41,16 +48,65 @@ def _context() -> dict[str, Any]:
 
 def _with_policy(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
+    if "case" in request.args:
+        response.set_cookie("case", request.args["case"])
     return response
 
 
-def _routes(app: Flask) -> None:
+def _case() -> str:
+    return request.args.get("case") or request.cookies.get("case", "idle")
+
+
+def _pages(app: Flask) -> None:
     app.add_url_rule("/logout", "security.logout", lambda: "")
-    app.add_url_rule("/login", "login", lambda: render_template("security/login_user.html", **examples.sign_in()))
+    app.add_url_rule("/login", "security.login", lambda: render_template("security/login_user.html", **examples.sign_in()))
     app.add_url_rule("/phone", "phone", lambda: render_template("phone.html", page_data=examples.PHONE))
-    app.add_url_rule("/phone/token", "token", lambda: jsonify(examples.phone_token(request.args["number"])))
-    app.add_url_rule("/error/<code>", "error", lambda code: render_template(f"errors/{code}.html"))
+    app.add_url_rule("/phone/token", "phone_token", lambda: jsonify(examples.phone_token(request.args["number"])))
+    app.add_url_rule("/error/<int:status>", "error", lambda status: render_template("error.html", status=status, message=examples.ERROR))
+
+
+def _desktop(app: Flask) -> None:
+    app.add_url_rule("/desktop", "desktop", _desktop_page)
+    app.add_url_rule("/desktop/state", "state", lambda: jsonify(examples.state(_case())))
+    app.add_url_rule("/desktop/token", "token", lambda: jsonify(mode="local", token="preview", url="/phone/socket"))
+    app.add_url_rule("/desktop/customers", "search", _search)
+    app.add_url_rule("/desktop/customers/<which>", "record", lambda which: _fragment("_record", which))
+    app.add_url_rule("/desktop/customers/<which>/timeline", "timeline", lambda which: _fragment("_timeline", which))
+    app.add_url_rule("/desktop/interactions/<which>/transcript", "transcript", _transcript)
+    app.add_url_rule("/recordings/<int:which>.wav", "tape", lambda which: app.send_static_file("build/sounds/ring.wav"))
+    app.add_url_rule("/desktop/heartbeat", "beat", _beat, methods=["POST"])
+    app.add_url_rule("/desktop/<path:rest>", "accept", lambda rest: jsonify({}), methods=["POST", "PATCH"])
+    app.add_url_rule("/live", "live", lambda: Response(_quiet_line(), mimetype="text/event-stream"))
+
+
+def _desktop_page() -> str:
+    chosen = request.args.get("customer")
+    return render_template("desktop/page.html", state=examples.state(_case()), customer_id=chosen, phone_page=True)
+
+
+def _fragment(template: str, which: str) -> str:
+    return render_template(f"desktop/{template}.html", **examples.record(which, _case()))
+
+
+def _search() -> str:
+    words = request.args.get("q", "")
+    found = [examples.found(which) for which in (examples.MIRA, examples.JOE)] if words.lower().startswith("m") else []
+    return render_template("desktop/_search.html", customers=found, q=words)
+
+
+def _transcript(which: str) -> Response:
+    return jsonify(examples.transcript("live" if which == examples.CALL else "recording"))
+
+
+def _beat() -> Response:
+    return jsonify(reachability=examples.state(_case())["me"]["reachability"])
+
+
+def _quiet_line() -> Iterator[str]:
+    while True:
+        yield ": alive\n\n"
+        threading.Event().wait(10)
 
 
 if __name__ == "__main__":
-    make_preview().run(port=int(sys.argv[1]) if len(sys.argv) > 1 else 8765)
+    make_preview().run(port=int(sys.argv[1]) if len(sys.argv) > 1 else 8765, threaded=True)

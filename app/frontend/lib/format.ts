@@ -34,6 +34,16 @@ export function when(iso: string | number | Date, now = new Date(), language = d
   return `${new Intl.DateTimeFormat(language, { day: "numeric", month: "short", ...year }).format(at)} ${time}`;
 }
 
+/** As `when`, for narrow places: the clock today, else the day alone. */
+export function whenShort(iso: string, now = new Date(), language = document.documentElement.lang || "en"): string {
+  const at = new Date(iso);
+  const days = Math.round((startOfDay(now) - startOfDay(at)) / 86_400_000);
+  if (days === 0) return when(at, now, language);
+  if (days === 1) return capital(new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-1, "day"));
+  if (days < 7) return new Intl.DateTimeFormat(language, { weekday: "short" }).format(at);
+  return new Intl.DateTimeFormat(language, { day: "numeric", month: "short" }).format(at);
+}
+
 /** The exact time with its zone, for hovering. */
 export function exactly(iso: string | number | Date, language = document.documentElement.lang || "en"): string {
   return new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" }).format(new Date(iso));

@@ -1,20 +1,20 @@
 /** The screen of one call: who, how far it is (as nodes on the line), the timer, and the controls that fit the moment. */
 import { byId, h, setText, show } from "../lib/dom.ts";
 import { duration, phoneNumber } from "../lib/format.ts";
-import { t } from "../lib/texts.ts";
+import { mark, t } from "../lib/texts.ts";
 import type { CallNews, EndStatus, SoftphoneCall } from "../softphone/device.ts";
 
 const ENDINGS: Record<EndStatus, string> = {
-  completed: "Call ended",
-  busy: "The line is busy",
-  "no-answer": "No answer",
-  failed: "The call could not be connected",
-  canceled: "Call ended",
-  lost: "The line to the carrier broke",
-  "microphone-blocked": "The microphone is blocked: allow it in the address bar",
-  "microphone-missing": "No microphone was found: plug one in",
-  "microphone-busy": "Another program holds the microphone",
-  "microphone-insecure": "The microphone needs https or localhost",
+  completed: mark("Call ended"),
+  busy: mark("The line is busy"),
+  "no-answer": mark("No answer"),
+  failed: mark("The call could not be connected"),
+  canceled: mark("Call ended"),
+  lost: mark("The line to the carrier broke"),
+  "microphone-blocked": mark("The microphone is blocked: allow it in the address bar"),
+  "microphone-missing": mark("No microphone was found: plug one in"),
+  "microphone-busy": mark("Another program holds the microphone"),
+  "microphone-insecure": mark("The microphone needs https or localhost"),
 };
 
 export class CallView {
@@ -61,11 +61,11 @@ export class CallView {
 }
 
 function stepsOf(call: SoftphoneCall, end: EndStatus | null): string[] {
-  const steps = call.direction === "out" ? ["Calling"] : ["Calling you"];
+  const steps = call.direction === "out" ? [mark("Calling")] : [mark("Calling you")];
   const rang = call.direction === "out" && (call.state === "ringing" || call.openedAt !== null);
-  if (rang) steps.push("Ringing");
-  if (call.openedAt !== null) steps.push("Connected");
-  else if (call.state === "connecting") steps.push("Connecting");
+  if (rang) steps.push(mark("Ringing"));
+  if (call.openedAt !== null) steps.push(mark("Connected"));
+  else if (call.state === "connecting") steps.push(mark("Connecting"));
   if (end !== null) steps.push(ENDINGS[end]);
   return steps;
 }

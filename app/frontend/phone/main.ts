@@ -2,7 +2,7 @@
 import { byId, h, icon, isTyping, pageData, setText, show } from "../lib/dom.ts";
 import { phoneNumber, toE164 } from "../lib/format.ts";
 import { call as request } from "../lib/http.ts";
-import { t } from "../lib/texts.ts";
+import { mark, t } from "../lib/texts.ts";
 import { toast } from "../lib/toast.ts";
 import { unlockAudio } from "../softphone/audio/call-audio.ts";
 import type { CallNews, DeviceState } from "../softphone/device.ts";
@@ -11,7 +11,7 @@ import type { PhoneEvent } from "../softphone/phone-socket.ts";
 import { Ringer } from "../softphone/ring.ts";
 import { Tones } from "../softphone/tones.ts";
 import { CallView } from "./call-view.ts";
-import { drawKeypad, KEYS } from "./keypad.ts";
+import { drawKeypad, KEYS } from "../softphone/keypad.ts";
 import { TextsStore, type TextMedia } from "./texts-store.ts";
 import { TextsView } from "./texts-view.ts";
 import { watchTrace } from "./trace.ts";
@@ -34,10 +34,10 @@ const NUMBER_KEY = "throughline.phone-number";
 const ENDED_STAYS_MS = 2_200;
 
 const LINE: Record<DeviceState, { word: string; look: string; icon: string }> = {
-  registered: { word: "Ready", look: "is-ready", icon: "circle-check" },
-  connecting: { word: "Connecting", look: "is-busy", icon: "loader-2" },
-  offline: { word: "Off", look: "is-away", icon: "power" },
-  failed: { word: "Refused", look: "is-unreachable", icon: "alert-circle" },
+  registered: { word: mark("Ready"), look: "is-ready", icon: "circle-check" },
+  connecting: { word: mark("Connecting"), look: "is-busy", icon: "loader-2" },
+  offline: { word: mark("Off"), look: "is-away", icon: "power" },
+  failed: { word: mark("Refused"), look: "is-unreachable", icon: "alert-circle" },
 };
 
 const { numbers, lines } = pageData<PageData>();

@@ -1,18 +1,18 @@
 /** Messages as a chat: one thread for each number written with, what became of each text said in words. */
 import { byId, h, icon, setText, show } from "../lib/dom.ts";
 import { exactly, phoneNumber, when } from "../lib/format.ts";
-import { t } from "../lib/texts.ts";
+import { mark, t } from "../lib/texts.ts";
 import type { Text, TextsStore } from "./texts-store.ts";
 
 const STATUS: Record<string, { word: string; icon: string }> = {
-  sending: { word: "Sending", icon: "clock" },
-  accepted: { word: "Sending", icon: "clock" },
-  queued: { word: "Sending", icon: "clock" },
-  sent: { word: "Sent", icon: "check" },
-  received: { word: "Delivered", icon: "checks" },
-  delivered: { word: "Delivered", icon: "checks" },
-  undelivered: { word: "Not delivered", icon: "alert-circle" },
-  failed: { word: "Not sent", icon: "alert-circle" },
+  sending: { word: mark("Sending"), icon: "clock" },
+  accepted: { word: mark("Sending"), icon: "clock" },
+  queued: { word: mark("Sending"), icon: "clock" },
+  sent: { word: mark("Sent"), icon: "check" },
+  received: { word: mark("Delivered"), icon: "checks" },
+  delivered: { word: mark("Delivered"), icon: "checks" },
+  undelivered: { word: mark("Not delivered"), icon: "alert-circle" },
+  failed: { word: mark("Not sent"), icon: "alert-circle" },
 };
 
 export class TextsView {

@@ -1,6 +1,6 @@
 /** Twelve keys with their letters and tones; by pointer, by keyboard, and by holding 0 for +. */
 import { h } from "../lib/dom.ts";
-import type { Tones } from "../softphone/tones.ts";
+import type { Tones } from "./tones.ts";
 
 const LETTERS: Record<string, string> = { "1": "", "2": "ABC", "3": "DEF", "4": "GHI", "5": "JKL", "6": "MNO", "7": "PQRS", "8": "TUV", "9": "WXYZ", "*": "", "0": "+", "#": "" };
 export const KEYS = [..."123456789*0#"];

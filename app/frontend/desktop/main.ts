@@ -1,0 +1,357 @@
+/** The agent desktop: draws the server's state, holds the phone, and sends back what the agent decides. */
+import { byId, isTyping, pageData } from "../lib/dom.ts";
+import { phoneNumber } from "../lib/format.ts";
+import { call as request, csrfToken, Refusal } from "../lib/http.ts";
+import { t } from "../lib/texts.ts";
+import { toast } from "../lib/toast.ts";
+import { drawKeypad } from "../softphone/keypad.ts";
+import { Ringer } from "../softphone/ring.ts";
+import { Tones } from "../softphone/tones.ts";
+import { AgentPhone, problemOf, type PhoneAssets } from "./agent-phone.ts";
+import { CallBar } from "./call-bar.ts";
+import { listenForChords } from "./chords.ts";
+import { setServerTime, startClock } from "./clock.ts";
+import { Composer } from "./composer.ts";
+import { Live } from "./live.ts";
+import { LiveCall } from "./live-call.ts";
+import { drawReach } from "./reach.ts";
+import { CustomerRecord, drawEmptiness } from "./record.ts";
+import { RingCard } from "./ring-card.ts";
+import { searchBox } from "./search.ts";
+import { soundDialog } from "./sound-dialog.ts";
+import type { Call, DesktopState, LiveEvent, Me, Reachability } from "./types.ts";
+import { WorkList } from "./work-list.ts";
+import { WrapUp } from "./wrap-up.ts";
+
+const HEARTBEAT_MS = 15_000;
+const GATHER_MS = 40;
+const SHIFT_KEY = "throughline.shift";
+
+const page = pageData<{ state: DesktopState; customer_id: string | null }>();
+const assets = pageData<PhoneAssets & { ring: string; icon: string; ringingIcon: string }>("assets");
+const sessionId = crypto.randomUUID(); // of this loading of the page: a copied tab must not share it
+
+let state = page.state;
+let online = true;
+let answering: number | null = null;
+let silenced: number | null = null;
+let busy = false;
+let ringingFor: string | null = null;
+let lastCall: { id: string; state: Call["state"] } | null = null;
+
+const phone = new AgentPhone(assets);
+const ringer = new Ringer({ sound: assets.ring, icon: assets.icon, ringingIcon: assets.ringingIcon });
+const tones = new Tones();
+const live = new Live(state.last_event_id);
+const record = new CustomerRecord();
+const liveCall = new LiveCall(() => record.isNearEnd() && record.toEnd());
+const wrapUp = new WrapUp(() => void refresh());
+const composer = new Composer({ finishWrapUp: () => void wrapUp.finish(), sent: () => void record.refresh().then(() => record.toEnd()) });
+const workList = new WorkList(openRecord);
+const ringCard = new RingCard({ answer, decline: () => void decline() });
+const callBar = new CallBar({ mute: () => void mute(), hold: () => void hold(), hangup: () => void hangup(), back: backToCall });
+const search = searchBox(openRecord);
+
+// -- drawing
+
+function draw(): void {
+  setServerTime(state.server_time);
+  const { call, offer, me } = state;
+  const inCall = call !== null && call.state !== "wrapping";
+  const elsewhere = call !== null && record.customerId !== null && record.customerId !== call.customer.id;
+  const shownOffer = offer && silenced !== offer.id ? offer : null;
+  ringCard.draw(shownOffer, answering !== null && answering === offer?.id);
+  callBar.draw(call, { muted: phone.status.call?.muted ?? call?.muted ?? false, elsewhere, busy });
+  liveCall.draw(call, !elsewhere);
+  wrapUp.draw(call, state.dispositions);
+  workList.draw(state, record.customerId);
+  drawReach(me, phone.status, online, { allow: () => void startShift(), useHere: () => phone.useHere(), tryAgain: () => void phone.tryAgain(), available: () => void setPresence("available") });
+  drawEmptiness({ record: record.customerId !== null, started: me.presence !== "offline" && phone.status.mic !== "unasked", inCall });
+  composer.setInteraction(call && call.customer.id === record.customerId ? call.interaction_id : null);
+  composer.offerWrapUp(call !== null && !elsewhere, call?.state === "wrapping" && lastCall?.state !== "wrapping");
+  ring(shownOffer !== null);
+  followTheCall(call);
+  followTopics();
+}
+
+/** The record of a call that begins comes up by itself, unless someone is writing to somebody else. */
+function followTheCall(call: Call | null): void {
+  const began = call !== null && call.interaction_id !== lastCall?.id;
+  lastCall = call && { id: call.interaction_id, state: call.state };
+  if (began && call.customer.id !== record.customerId) openRecord(call.customer.id);
+  else if (state.offer && record.customerId !== state.offer.customer.id && !isTyping() && call === null && ringingFor !== state.offer.interaction_id) openRecord(state.offer.customer.id);
+  ringingFor = state.offer?.interaction_id ?? null;
+}
+
+function followTopics(): void {
+  const topics = [`user:${state.me.id}`];
+  if (record.customerId) topics.push(`customer:${record.customerId}`);
+  for (const interaction of [state.call?.interaction_id, state.offer?.interaction_id]) if (interaction) topics.push(`interaction:${interaction}`);
+  live.follow(topics);
+}
+
+let sounding = false;
+
+/** Only the tab that holds the phone makes itself heard. */
+function ring(wanted: boolean): void {
+  const sound = wanted && answering === null && phone.status.role === "leader";
+  if (sound === sounding) return;
+  sounding = sound;
+  if (!sound || !state.offer) return ringer.stop();
+  const { customer, why, queue } = state.offer;
+  const who = customer.name ?? (customer.number ? phoneNumber(customer.number) : t("Number withheld"));
+  void ringer.start({ title: t("{who} is calling", { who }), body: [why, queue].filter(Boolean).join(" · ") });
+}
+
+// -- the state of the server
+
+let wanted: ReturnType<typeof setTimeout> | undefined;
+let asking: Promise<void> | null = null;
+let askAgain = false;
+
+/** Asks for the whole state; many calls at once become one question, and one more for what came meanwhile. */
+function refresh(): Promise<void> {
+  if (asking) {
+    askAgain = true;
+    return asking;
+  }
+  asking = request<DesktopState>("GET", "/desktop/state")
+    .then((fresh) => {
+      state = fresh;
+      if (!state.offer || state.offer.id !== answering) answering = null;
+      draw();
+    })
+    .catch((error: unknown) => {
+      if (error instanceof Refusal && error.status === 401) location.reload();
+    })
+    .finally(() => {
+      asking = null;
+      if (!askAgain) return;
+      askAgain = false;
+      void refresh();
+    });
+  return asking;
+}
+
+function refreshSoon(): void {
+  clearTimeout(wanted);
+  wanted = setTimeout(() => void refresh(), GATHER_MS);
+}
+
+const RECORD_KINDS = /^(interaction\.(opened|moved)|recording\.|transcript\.ready|message\.|note\.|wrap_up\.|consent\.|customer\.)/;
+const STATE_KINDS = /^(offer\.|interaction\.|presence\.|call\.|flow\.|wrap_up\.|message\.received|customer\.)/;
+let recordWanted: ReturnType<typeof setTimeout> | undefined;
+
+function hear(event: LiveEvent): void {
+  if (event.kind.startsWith("transcript.") && event.kind !== "transcript.ready") liveCall.hear(event);
+  if (STATE_KINDS.test(event.kind)) refreshSoon();
+  if (!RECORD_KINDS.test(event.kind) || event.customer_id !== record.customerId) return;
+  clearTimeout(recordWanted);
+  recordWanted = setTimeout(() => void record.refresh(), GATHER_MS);
+}
+
+live.onEvent.on(hear);
+live.onLine.on((up) => {
+  online = up;
+  if (up) void refresh();
+  draw();
+});
+
+// -- records
+
+function openRecord(customerId: string): void {
+  history.replaceState(null, "", `/desktop?customer=${customerId}`);
+  composer.turnTo(customerId);
+  void record.open(customerId).then(() => {
+    readPoints();
+    draw();
+  });
+  draw();
+  showPart("centre");
+}
+
+function readPoints(): void {
+  const points = [...byId("person").querySelectorAll<HTMLElement>("[data-call]")];
+  composer.setPoints(points.map((point) => ({ value: point.dataset["call"] ?? "", optedOut: point.closest("li")?.querySelector(".state-pill") !== null })));
+}
+
+record.onCall.on(({ customerId, number }) => void dialOut(customerId, number));
+new MutationObserver(readPoints).observe(byId("person"), { childList: true });
+
+function backToCall(): void {
+  if (state.call) openRecord(state.call.customer.id);
+}
+
+// -- what the agent does
+
+/** Sends a command and takes what stands from the answer; a conflict is told and the truth redrawn. */
+async function act(path: string, body: unknown): Promise<boolean> {
+  busy = true;
+  draw();
+  try {
+    const reply = await request<{ call?: Call } | null>("POST", path, body);
+    if (reply?.call) state = { ...state, call: reply.call };
+    return true;
+  } catch (error) {
+    toast((error as Error).message, { error: true });
+    void refresh();
+    return false;
+  } finally {
+    busy = false;
+    draw();
+  }
+}
+
+function answer(): void {
+  if (!state.offer || answering === state.offer.id) return;
+  answering = state.offer.id;
+  const { customer } = state.offer;
+  phone.answer();
+  draw();
+  if (record.customerId !== customer.id) openRecord(customer.id);
+}
+
+async function decline(): Promise<void> {
+  const { offer } = state;
+  if (!offer) return;
+  silenced = offer.id;
+  draw();
+  if (!(await act(`/desktop/offers/${offer.id}/decline`, {}))) phone.reject();
+  refreshSoon();
+}
+
+async function mute(): Promise<void> {
+  const { call } = state;
+  if (!call || call.state === "wrapping") return;
+  const muted = !(phone.status.call?.muted ?? call.muted);
+  phone.mute(muted); // at once: a cough does not wait for the server
+  if (!(await act(`/desktop/calls/${call.interaction_id}/mute`, { mute: muted }))) phone.mute(!muted);
+}
+
+async function hold(): Promise<void> {
+  const { call } = state;
+  if (call?.state === "active" || call?.state === "held") await act(`/desktop/calls/${call.interaction_id}/hold`, { hold: call.state === "active" });
+}
+
+async function hangup(): Promise<void> {
+  const { call } = state;
+  if (!call || call.state === "wrapping") return;
+  // When the server can't be told, the agent still gets out of the line.
+  if (!(await act(`/desktop/calls/${call.interaction_id}/hangup`, {}))) phone.hangup();
+}
+
+async function dialOut(customerId: string, number: string): Promise<void> {
+  if (state.call) return toast(t("Finish the call you are in first."), { error: true });
+  if (await act("/desktop/calls", { customer_id: customerId, number })) await refresh();
+}
+
+async function setPresence(presence: Me["presence"], reason?: string): Promise<void> {
+  try {
+    const reply = await request<{ presence: Me["presence"]; next_presence: Me["next_presence"]; reachability: Reachability }>("POST", "/desktop/presence", { presence, ...(reason ? { reason } : {}) });
+    state = { ...state, me: { ...state.me, ...reply, reason: reason ?? null } };
+  } catch (error) {
+    toast((error as Error).message, { error: true });
+  }
+  draw();
+  void refresh();
+}
+
+async function startShift(): Promise<void> {
+  sessionStorage.setItem(SHIFT_KEY, "1");
+  if (typeof Notification !== "undefined" && Notification.permission === "default") void Notification.requestPermission();
+  await phone.allowSound();
+  await beat();
+  if (state.me.presence === "offline" && phone.status.mic === null) await setPresence("available");
+}
+
+byId("start-shift").addEventListener("click", () => void startShift());
+byId("presence-menu").addEventListener("click", (event) => {
+  const item = (event.target as Element).closest<HTMLElement>("[data-presence]");
+  if (!item) return;
+  byId("presence-menu").hidePopover();
+  const presence = item.dataset["presence"] as Me["presence"];
+  if (presence === "available" && phone.status.mic !== null) void startShift();
+  void setPresence(presence, item.dataset["reason"]);
+});
+drawKeypad(byId("call-pad"), tones, {
+  press: (key) => {
+    if (state.call) void request("POST", `/desktop/calls/${state.call.interaction_id}/digits`, { digits: key }).catch((error: Error) => toast(error.message, { error: true }));
+  },
+});
+byId("keypad-menu").addEventListener("keydown", (event) => {
+  const key = byId("call-pad").querySelector<HTMLElement>(`[data-key="${CSS.escape(event.key)}"]`);
+  if (!key || event.repeat) return;
+  key.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
+  addEventListener("keyup", () => dispatchEvent(new PointerEvent("pointerup")), { once: true });
+});
+listenForChords({
+  answer,
+  decline: () => void decline(),
+  mute: () => void mute(),
+  hold: () => void hold(),
+  hangup: () => void hangup(),
+  back: backToCall,
+  presence: () => byId("presence").click(),
+  search: search.focus,
+});
+
+// -- narrow windows show one part at a time
+
+function showPart(part: string): void {
+  byId("main").dataset["show"] = part;
+  for (const tab of document.querySelectorAll<HTMLElement>("[data-part-show]")) {
+    if (tab.dataset["partShow"] === part) tab.setAttribute("aria-current", "true");
+    else tab.removeAttribute("aria-current");
+  }
+}
+
+document.querySelector(".desk-tabs")?.addEventListener("click", (event) => {
+  const part = (event.target as Element).closest<HTMLElement>("[data-part-show]")?.dataset["partShow"];
+  if (part) showPart(part);
+});
+
+// -- the phone, and telling the server about it
+
+phone.onStatus.on((status) => {
+  if (status.call === null) byId("keypad-menu").hidePopover();
+  draw();
+  beatSoon();
+  if (status.call?.state === "incoming" && !state.offer) refreshSoon();
+});
+phone.onLevel.on((level) => liveCall.level(level));
+
+let beatTimer: ReturnType<typeof setTimeout> | undefined;
+let lastBeat = "";
+
+function beatSoon(): void {
+  const word = JSON.stringify([problemOf(phone.status)]);
+  if (word === lastBeat) return;
+  lastBeat = word;
+  void beat();
+}
+
+async function beat(): Promise<void> {
+  clearTimeout(beatTimer);
+  beatTimer = setTimeout(() => void beat(), HEARTBEAT_MS);
+  const problem = problemOf(phone.status);
+  const body = { session_id: sessionId, phone_ready: problem === null, ...(problem ? { problem } : {}) };
+  const reply = await request<{ reachability: Reachability }>("POST", "/desktop/heartbeat", body).catch(() => null);
+  if (!reply) return;
+  state = { ...state, me: { ...state.me, reachability: reply.reachability } };
+  draw();
+}
+
+addEventListener("pagehide", () => {
+  const form = new FormData();
+  form.set("csrf_token", csrfToken());
+  navigator.sendBeacon(`/desktop/sessions/${sessionId}/close`, form);
+  phone.close();
+});
+addEventListener("pageshow", (event) => event.persisted && location.reload()); // a page out of the back-cache has no phone
+
+soundDialog(ringer, phone);
+startClock();
+draw();
+void phone.start().then(() => beat());
+if (page.customer_id) openRecord(page.customer_id);
+else if (state.call) openRecord(state.call.customer.id);

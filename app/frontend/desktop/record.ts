@@ -1,0 +1,164 @@
+/** The open record: the person at the right, the line in the middle. Redrawn piece by piece, so that what plays goes on playing. */
+import { byId, show } from "../lib/dom.ts";
+import { Emitter } from "../lib/emitter.ts";
+import { exactly, when } from "../lib/format.ts";
+import { call as request } from "../lib/http.ts";
+import { t } from "../lib/texts.ts";
+import { toast } from "../lib/toast.ts";
+import { makePlayer } from "./player.ts";
+
+const NEAR_END_PX = 80;
+
+export class CustomerRecord {
+  readonly onOpen = new Emitter<string>();
+  readonly onCall = new Emitter<{ customerId: string; number: string }>();
+  customerId: string | null = null;
+  private readonly line = byId("line");
+  private readonly person = byId("person");
+  private readonly scroll = byId("scroll");
+  private readonly drawn = new Map<string, string>();
+  private loading = 0;
+
+  constructor() {
+    this.line.addEventListener("click", (event) => {
+      const before = (event.target as Element).closest<HTMLElement>("[data-earlier]")?.dataset["earlier"];
+      if (before) void this.loadEarlier(before);
+    });
+    this.person.addEventListener("click", (event) => {
+      const number = (event.target as Element).closest<HTMLElement>("[data-call]")?.dataset["call"];
+      if (number && this.customerId) this.onCall.emit({ customerId: this.customerId, number });
+    });
+    this.person.addEventListener("change", (event) => void this.patch(event));
+    this.person.addEventListener("submit", (event) => {
+      event.preventDefault();
+      (document.activeElement as HTMLElement | null)?.blur(); // the change event does the rest
+    });
+  }
+
+  /** Shows this customer; the same one again is only refreshed. */
+  async open(customerId: string): Promise<void> {
+    const another = customerId !== this.customerId;
+    this.customerId = customerId;
+    if (another) this.onOpen.emit(customerId);
+    await this.load(another);
+  }
+
+  async refresh(): Promise<void> {
+    if (this.customerId) await this.load(false);
+  }
+
+  close(): void {
+    this.customerId = null;
+    this.drawn.clear();
+    this.line.replaceChildren();
+    this.person.replaceChildren();
+  }
+
+  isNearEnd(): boolean {
+    return this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < NEAR_END_PX;
+  }
+
+  toEnd(): void {
+    this.scroll.scrollTop = this.scroll.scrollHeight;
+  }
+
+  private async load(another: boolean): Promise<void> {
+    const turn = ++this.loading;
+    const id = this.customerId;
+    const parts = await fragment(`/desktop/customers/${id}`).catch((error: Error) => void toast(error.message, { error: true }));
+    if (!parts || turn !== this.loading || id !== this.customerId) return; // a later opening overtook this one
+    const stay = another || this.isNearEnd();
+    if (another) {
+      this.drawn.clear();
+      this.line.replaceChildren();
+    }
+    this.putPerson(parts);
+    this.putLine(parts);
+    if (stay) this.toEnd();
+  }
+
+  private putPerson(parts: Document): void {
+    const fresh = parts.querySelector<HTMLElement>("[data-part=person]");
+    if (!fresh || (this.person.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement)) return; // someone is writing a name
+    if (this.drawn.get("person") === fresh.outerHTML) return;
+    this.drawn.set("person", fresh.outerHTML);
+    localTimes(fresh);
+    this.person.replaceChildren(fresh);
+  }
+
+  /** Entries that did not change stay as they are, with whatever plays in them. */
+  private putLine(parts: Document): void {
+    const fresh = [...(parts.querySelector("[data-part=line]")?.children ?? [])] as HTMLElement[];
+    const old = new Map([...this.line.children].map((entry) => [(entry as HTMLElement).dataset["entry"] ?? "", entry as HTMLElement]));
+    const keepBefore = old.size > 0 && !fresh.some((entry) => entry.dataset["entry"] === this.firstEntry(old));
+    const place = fresh.map((entry) => this.keep(entry, old));
+    const earlier = keepBefore ? [...this.line.children].filter((entry) => !place.includes(entry as HTMLElement) && isBefore(entry, place)) : [];
+    this.line.replaceChildren(...(earlier.length ? [...earlier, ...place.filter((entry) => entry.tagName === "ARTICLE")] : place));
+  }
+
+  private firstEntry(old: Map<string, HTMLElement>): string {
+    return [...old.keys()].find((key) => key.includes(":")) ?? "";
+  }
+
+  private keep(entry: HTMLElement, old: Map<string, HTMLElement>): HTMLElement {
+    const key = entry.dataset["entry"] ?? "";
+    const before = old.get(key);
+    if (before && this.drawn.get(key) === entry.outerHTML) return before;
+    this.drawn.set(key, entry.outerHTML);
+    return dress(entry);
+  }
+
+  private async loadEarlier(before: string): Promise<void> {
+    const parts = await fragment(`/desktop/customers/${this.customerId}/timeline?before=${encodeURIComponent(before)}`).catch((error: Error) => void toast(error.message, { error: true }));
+    if (!parts) return;
+    const height = this.scroll.scrollHeight - this.scroll.scrollTop;
+    this.line.querySelector('[data-entry="earlier"]')?.remove();
+    for (const entry of parts.body.children) this.drawn.set((entry as HTMLElement).dataset["entry"] ?? "", entry.outerHTML);
+    this.line.prepend(...[...parts.body.children].map((entry) => dress(entry as HTMLElement)));
+    this.scroll.scrollTop = this.scroll.scrollHeight - height; // what was being read stays under the eye
+  }
+
+  private async patch(event: Event): Promise<void> {
+    const field = event.target as HTMLInputElement | HTMLSelectElement;
+    const name = field.closest<HTMLElement>("[data-patch]")?.dataset["patch"];
+    if (!name || !this.customerId) return;
+    const value = field.value.trim() || null;
+    await request("PATCH", `/desktop/customers/${this.customerId}`, { [name]: value }).catch((error: Error) => toast(error.message, { error: true }));
+    this.drawn.delete("person");
+    await this.refresh();
+  }
+}
+
+function isBefore(entry: Element, others: HTMLElement[]): boolean {
+  const first = others.find((other) => other.isConnected && other.tagName === "ARTICLE");
+  return !first || Boolean(first.compareDocumentPosition(entry) & Node.DOCUMENT_POSITION_PRECEDING);
+}
+
+async function fragment(path: string): Promise<Document> {
+  const response = await fetch(path, { headers: { Accept: "text/html" }, credentials: "same-origin" }).catch(() => null);
+  if (!response?.ok) throw new Error(response?.status === 404 ? t("This record is gone: it may have been merged with another.") : t("The record could not be loaded. Try again in a moment."));
+  return new DOMParser().parseFromString(await response.text(), "text/html");
+}
+
+function dress(entry: HTMLElement): HTMLElement {
+  localTimes(entry);
+  for (const place of entry.querySelectorAll<HTMLElement>(".player")) makePlayer(place);
+  return entry;
+}
+
+function localTimes(within: HTMLElement): void {
+  for (const time of within.querySelectorAll<HTMLTimeElement>("time[data-when]")) {
+    if (!time.dateTime) continue;
+    time.textContent = when(time.dateTime);
+    time.title = exactly(time.dateTime);
+  }
+}
+
+/** The parts of the middle that depend on whether a record is open. */
+export function drawEmptiness({ record, started, inCall }: { record: boolean; started: boolean; inCall: boolean }): void {
+  show(byId("start"), !started && !record && !inCall);
+  show(byId("nothing"), started && !record && !inCall);
+  show(byId("line"), record);
+  show(byId("composer"), record);
+  show(byId("person-empty"), !record);
+}

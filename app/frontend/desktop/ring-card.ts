@@ -1,0 +1,54 @@
+/** A call that is offered: who, why, how long they waited, how long is left. Floats over the record and never takes the focus. */
+import { byId, h, icon, show } from "../lib/dom.ts";
+import { duration, phoneNumber } from "../lib/format.ts";
+import { t } from "../lib/texts.ts";
+import type { Offer } from "./types.ts";
+
+export interface RingActions {
+  answer: () => void;
+  decline: () => void;
+}
+
+export class RingCard {
+  private readonly card = byId("ring");
+  private readonly actions: RingActions;
+  private drawnId: number | null = null;
+
+  constructor(actions: RingActions) {
+    this.actions = actions;
+  }
+
+  /** `answering`: the agent pressed Answer and the line is being put through. */
+  draw(offer: Offer | null, answering: boolean): void {
+    show(this.card, offer !== null);
+    if (!offer) {
+      this.drawnId = null;
+      return this.card.replaceChildren();
+    }
+    if (this.drawnId !== offer.id) this.build(offer);
+    this.drawnId = offer.id;
+    const answer = this.card.querySelector<HTMLButtonElement>("[data-do=answer]");
+    if (answer) answer.disabled = answering;
+    this.card.classList.toggle("is-answering", answering);
+  }
+
+  private build(offer: Offer): void {
+    const { customer } = offer;
+    const number = customer.number ? phoneNumber(customer.number) : t("Number withheld");
+    const facts = [offer.queue, t("waited {time}", { time: duration(offer.waited_s) })].filter(Boolean).join(" · ");
+    const bar = h("div", { class: "deadline-bar" });
+    this.card.replaceChildren(
+      h("div", { class: "ring-pulse", "aria-hidden": "true" }, icon("phone-incoming", "icon icon-large")),
+      h("div", { class: "grow" }, h("p", { class: "ring-who clip" }, customer.name ?? number), h("p", { class: "ring-why" }, offer.why ?? t("Calling")), h("p", { class: "muted small num" }, customer.name ? `${number} · ${facts}` : facts)),
+      h(
+        "div",
+        { class: "ring-actions" },
+        h("button", { type: "button", class: "btn", "data-do": "decline", "aria-keyshortcuts": "Control+Shift+R", onclick: this.actions.decline }, t("Decline"), h("span", { class: "chord", "aria-hidden": "true" }, "⇧R")),
+        h("button", { type: "button", class: "btn btn-answer", "data-do": "answer", "aria-keyshortcuts": "Control+Shift+A", onclick: this.actions.answer }, icon("phone-filled"), t("Answer"), h("span", { class: "chord", "aria-hidden": "true" }, "⇧A")),
+      ),
+      h("div", { class: "deadline", title: t("Time left to answer") }, bar),
+    );
+    const left = Math.max(0, offer.seconds_left);
+    bar.animate([{ transform: `scaleX(${Math.min(1, left / Math.max(1, offer.ring_s))})` }, { transform: "scaleX(0)" }], { duration: left * 1000, fill: "forwards" });
+  }
+}

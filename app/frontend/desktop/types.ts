@@ -1,0 +1,116 @@
+/** The JSON of docs/contracts.md, as the desktop reads it. */
+
+export interface Reachability {
+  reachable: boolean;
+  why: string[];
+  routing_status: string;
+}
+
+export interface Customer {
+  id: string;
+  name: string | null;
+  number: string | null;
+}
+
+export interface Me {
+  id: number;
+  name: string;
+  roles: string[];
+  presence: "available" | "break" | "offline";
+  reason?: string | null;
+  next_presence: "available" | "break" | "offline" | null;
+  since?: string | null;
+  reachability: Reachability;
+}
+
+export interface Offer {
+  id: number;
+  interaction_id: string;
+  expires_at: string;
+  seconds_left: number;
+  ring_s: number;
+  queue: string | null;
+  customer: Customer;
+  why: string | null;
+  waited_s: number;
+}
+
+export interface Call {
+  interaction_id: string;
+  direction: "inbound" | "outbound";
+  state: "active" | "held" | "agent_lost" | "wrapping";
+  since: string;
+  answered_at?: string | null;
+  queue: string | null;
+  customer: Customer;
+  muted: boolean;
+  path: string[];
+  hangup_requested?: boolean;
+  wrap_up_ends_at: string | null;
+}
+
+export interface WorkItem {
+  interaction_id: string;
+  customer: Customer;
+  channel: string;
+  state: string;
+  since: string;
+}
+
+export interface RecentItem {
+  customer: Customer;
+  channel: string;
+  at: string;
+  line: string;
+  unanswered?: boolean;
+}
+
+export interface Disposition {
+  code: string;
+  label: string;
+}
+
+export interface DesktopState {
+  me: Me;
+  offer: Offer | null;
+  call: Call | null;
+  work: { now: WorkItem[]; recent: RecentItem[] };
+  dispositions: Disposition[];
+  server_time: string;
+  last_event_id: string;
+}
+
+export interface LiveEvent {
+  id: number;
+  kind: string;
+  at: string;
+  customer_id: string | null;
+  interaction_id: string | null;
+  actor: string | null;
+  data: Record<string, unknown>;
+}
+
+export interface Word {
+  text: string;
+  start: number;
+  end: number;
+  conf?: number;
+}
+
+export interface Turn {
+  speaker: string;
+  start_s: number;
+  end_s: number;
+  text: string;
+  words?: Word[];
+}
+
+export interface Transcript {
+  turns: Turn[];
+  source: "live" | "recording";
+}
+
+/** Who this is, in the fewest words we have. */
+export function nameOf(customer: Customer, unknown: string): string {
+  return customer.name ?? customer.number ?? unknown;
+}

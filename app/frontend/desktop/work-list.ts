@@ -1,0 +1,61 @@
+/** The left column: what is with me now, and whom I dealt with lately. */
+import { byId, h, icon } from "../lib/dom.ts";
+import { exactly, phoneNumber, whenShort } from "../lib/format.ts";
+import { mark, t } from "../lib/texts.ts";
+import { drawTimers } from "./clock.ts";
+import type { Customer, DesktopState, Offer, RecentItem, WorkItem } from "./types.ts";
+
+const CHANNEL_ICONS: Record<string, string> = { voice: "phone", sms: "message", email: "mail", chat: "message-circle" };
+const STATE_LOOK: Record<string, string> = { active: "is-ready", held: "is-busy", wrapping: "is-wrap", agent_lost: "is-unreachable", offered: "is-ready" };
+const CALL_ENDS: Record<string, string> = { completed: mark("Call ended"), abandoned: mark("Gave up waiting"), voicemail: mark("Left a message"), failed: mark("Could not be connected"), canceled: mark("Canceled") };
+
+export class WorkList {
+  private readonly open: (customerId: string) => void;
+  private drawn = "";
+
+  constructor(open: (customerId: string) => void) {
+    this.open = open;
+  }
+
+  draw({ work, offer }: Pick<DesktopState, "work" | "offer">, openId: string | null): void {
+    const fingerprint = JSON.stringify([work, offer?.id, openId]);
+    if (fingerprint === this.drawn) return;
+    this.drawn = fingerprint;
+    const now = work.now.map((item) => this.nowRow(item, openId));
+    const ringing = offer && !work.now.some((item) => item.interaction_id === offer.interaction_id) ? [this.offerRow(offer, openId)] : [];
+    byId("work-now").replaceChildren(...(now.length + ringing.length ? [...ringing, ...now] : [h("p", { class: "work-none" }, t("Nothing at hand."))]));
+    const here = new Set([...work.now.map((item) => item.customer.id), offer?.customer.id]);
+    const recent = work.recent.filter((item) => !here.has(item.customer.id));
+    byId("work-recent").replaceChildren(...(recent.length ? recent.map((item) => this.recentRow(item, openId)) : [h("p", { class: "work-none" }, t("People you dealt with appear here."))]));
+    drawTimers(byId("work"));
+  }
+
+  private offerRow(offer: Offer, openId: string | null): HTMLElement {
+    return this.row(offer.customer, openId, icon("phone-incoming", "icon is-ready"), h("span", { class: "is-ready" }, t("Ringing")), null);
+  }
+
+  private nowRow(item: WorkItem, openId: string | null): HTMLElement {
+    const timer = h("span", { class: "timer num", "data-since": item.since });
+    return this.row(item.customer, openId, icon(CHANNEL_ICONS[item.channel] ?? "point", `icon ${STATE_LOOK[item.state] ?? ""}`), timer, null);
+  }
+
+  private recentRow(item: RecentItem, openId: string | null): HTMLElement {
+    const at = h("time", { class: "num", datetime: item.at, title: exactly(item.at) }, whenShort(item.at));
+    const row = this.row(item.customer, openId, icon(CHANNEL_ICONS[item.channel] ?? "point"), at, item.channel === "voice" ? t(CALL_ENDS[item.line] ?? item.line) : item.line);
+    if (item.unanswered) row.classList.add("is-unanswered");
+    if (item.unanswered) row.append(h("span", { class: "sr-only" }, t("Not answered yet")));
+    return row;
+  }
+
+  private row(customer: Customer, openId: string | null, picture: Node, right: Node, line: string | null): HTMLElement {
+    const name = customer.name ?? (customer.number ? phoneNumber(customer.number) : t("Number withheld"));
+    return h(
+      "button",
+      { type: "button", class: "work-row", "aria-current": customer.id === openId ? "true" : null, "data-customer": customer.id, onclick: () => this.open(customer.id) },
+      picture,
+      h("span", { class: "work-name clip" }, name),
+      right,
+      line !== null && h("span", { class: "work-line clip" }, line),
+    );
+  }
+}

@@ -1,0 +1,128 @@
+/** How the call ended, chosen by typing two letters. Can be filled in while the call still runs; finished when it is over. */
+import { byId, h, setText, show } from "../lib/dom.ts";
+import { call as request } from "../lib/http.ts";
+import { t } from "../lib/texts.ts";
+import { toast } from "../lib/toast.ts";
+import type { Call, Disposition } from "./types.ts";
+
+/** Those whose label or one of its words begins with what was typed come first, then those that contain it. */
+export function matching(dispositions: Disposition[], typed: string): Disposition[] {
+  const words = typed.trim().toLocaleLowerCase();
+  const rank = ({ label, code }: Disposition): number => {
+    const text = label.toLocaleLowerCase();
+    if (text.startsWith(words)) return 0;
+    if (text.split(/\s+/).some((word) => word.startsWith(words))) return 1;
+    if (initialsOf(text).startsWith(words)) return 1;
+    return text.includes(words) || code.toLocaleLowerCase().startsWith(words) ? 2 : 3;
+  };
+  return dispositions
+    .map((disposition, at) => ({ disposition, at, rank: words ? rank(disposition) : 0 }))
+    .filter((one) => one.rank < 3)
+    .sort((a, b) => a.rank - b.rank || a.at - b.at)
+    .map((one) => one.disposition);
+}
+
+function initialsOf(text: string): string {
+  return text.split(/\s+/).map((word) => word[0] ?? "").join("");
+}
+
+export class WrapUp {
+  private readonly input = byId<HTMLInputElement>("disposition");
+  private readonly list = byId("disposition-list");
+  private readonly note = byId<HTMLInputElement>("wrap-note");
+  private readonly done = byId<HTMLButtonElement>("wrap-done");
+  private readonly left = byId("wrap-left");
+  private readonly finished: () => void;
+  private dispositions: Disposition[] = [];
+  private chosen: Disposition | null = null;
+  private at = 0;
+  private call: Call | null = null;
+
+  constructor(finished: () => void) {
+    this.finished = finished;
+    this.input.addEventListener("input", () => {
+      this.chosen = null;
+      this.at = 0;
+      this.drawList(true);
+    });
+    this.input.addEventListener("focus", () => this.drawList(true));
+    this.input.addEventListener("blur", () => setTimeout(() => this.drawList(false), 120));
+    this.input.addEventListener("keydown", (event) => this.keys(event));
+    this.done.addEventListener("click", () => void this.finish());
+  }
+
+  draw(call: Call | null, dispositions: Disposition[]): void {
+    if (call?.interaction_id !== this.call?.interaction_id) this.reset();
+    this.call = call;
+    this.dispositions = dispositions;
+    if (call?.wrap_up_ends_at) this.left.dataset["until"] = call.wrap_up_ends_at;
+    else delete this.left.dataset["until"];
+    if (!call?.wrap_up_ends_at) setText(this.left, "");
+    this.drawDone();
+  }
+
+  async finish(): Promise<void> {
+    const { call, chosen } = this;
+    if (!call || !chosen || call.state !== "wrapping" || this.done.disabled) return;
+    this.done.disabled = true;
+    const note = this.note.value.trim();
+    try {
+      await request("POST", `/desktop/interactions/${call.interaction_id}/wrap-up`, { code: chosen.code, ...(note ? { note } : {}) });
+      this.reset();
+      this.finished();
+    } catch (error) {
+      toast((error as Error).message, { error: true });
+    }
+    this.drawDone();
+  }
+
+  private reset(): void {
+    this.chosen = null;
+    this.input.value = this.note.value = "";
+    this.drawList(false);
+  }
+
+  private drawDone(): void {
+    const over = this.call?.state === "wrapping";
+    this.done.disabled = !over || !this.chosen;
+    this.done.title = over ? "" : t("The call is still going on: finish when it is over.");
+  }
+
+  private drawList(open: boolean): void {
+    const found = matching(this.dispositions, this.chosen ? "" : this.input.value);
+    show(this.list, open && found.length > 0);
+    this.input.setAttribute("aria-expanded", String(open && found.length > 0));
+    this.list.replaceChildren(
+      ...found.map((disposition, at) =>
+        h("div", { class: "menu-item", role: "option", id: `disposition-${at}`, "aria-selected": String(at === this.at), onpointerdown: (event: Event) => (event.preventDefault(), this.choose(disposition)) }, disposition.label),
+      ),
+    );
+    if (open && found.length) this.input.setAttribute("aria-activedescendant", `disposition-${this.at}`);
+    else this.input.removeAttribute("aria-activedescendant");
+    this.drawDone();
+  }
+
+  private keys(event: KeyboardEvent): void {
+    const found = matching(this.dispositions, this.chosen ? "" : this.input.value);
+    const open = !this.list.hidden;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      this.at = Math.max(0, Math.min(found.length - 1, this.at + (event.key === "ArrowDown" ? 1 : -1)));
+      this.drawList(true);
+    } else if (event.key === "Enter" && open && !event.ctrlKey && !event.metaKey) {
+      const pick = found[this.at];
+      if (pick) this.choose(pick);
+    } else if (event.key === "Tab" && open && this.input.value && found[this.at]) {
+      this.choose(found[this.at] as Disposition);
+      return;
+    } else if (event.key === "Escape" && open) this.drawList(false);
+    else return;
+    event.preventDefault();
+  }
+
+  private choose(disposition: Disposition): void {
+    this.chosen = disposition;
+    this.input.value = disposition.label;
+    this.at = 0;
+    this.drawList(false);
+  }
+}

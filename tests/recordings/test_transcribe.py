@@ -177,7 +177,9 @@ def test_an_object_store_is_read_through_a_copy(interaction_id: uuid.UUID, files
     assert (heard.asked, [turn.speaker for turn in said()]) == ([(b"RIFF", "en")], ["agent"])
 
 
-async def test_the_worker_brings_a_recording_all_the_way(app, announced: int, database: str, carrier, monkeypatch) -> None:
+async def test_the_worker_brings_a_recording_all_the_way(
+    app, announced: int, database: str, carrier, monkeypatch
+) -> None:
     monkeypatch.setattr("recordings.recogniser", lambda: Heard(Word("Hello", 0.1, 0.5, 0.9, 0)))
     await worker.work_off(database)
     assert (the_recording().state, the_recording().transcript_state) == ("provider_deleted", "done")

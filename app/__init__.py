@@ -10,6 +10,7 @@ from app.config import Settings
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Wire settings, extensions, rooms and adapters. Raises SettingsError when a setting cannot be used."""
+    import digital_channels
     import recordings
     from app import accounts, db, desktop, health, logs, pages, postgres
     from app.accounts.entry import PUBLIC, enter
@@ -27,4 +28,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     enter(app, health.bp, PUBLIC)
     desktop.init(app, settings)
     recordings.init(app, settings)
+    digital_channels.init(app, settings)
     return app

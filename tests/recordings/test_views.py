@@ -62,7 +62,7 @@ def test_a_range_beyond_the_end_is_refused(app: Flask, stored: int) -> None:
 
 def test_strangers_and_people_without_a_role_hear_nothing(app: Flask, stored: int) -> None:
     for path in (f"/recordings/{stored}.wav", f"/recordings/{stored}/peaks.json"):
-        assert app.test_client().get(path, headers={"Accept": "audio/*"}).status_code == 401
+        assert app.test_client().get(path).status_code in (302, 401)
         assert signed_in(app, a_person()).get(path).status_code == 403
     assert played() == []
 

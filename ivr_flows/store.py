@@ -5,6 +5,7 @@ Picked up when their files change, never replaced by a broken one, kept for call
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -15,9 +16,12 @@ from ivr_flows.entry_points import EntryPoints, load_entry_points
 from ivr_flows.faults import Fault, FlowError
 from ivr_flows.lint import Known
 from ivr_flows.loader import load_flow, read_flow_text, version_of
+from ivr_flows.patterns import NODE_ID_PATTERN
 from ivr_flows.schema import Flow
 
 ENTRY_POINTS = "entry_points"
+_NAME = re.compile(NODE_ID_PATTERN)
+_VERSION = re.compile(r"[0-9a-f]{16}\Z")
 CHECK_EVERY_S = 1.0
 
 
@@ -140,6 +144,10 @@ class FlowStore:
 
         FlowError when there is none.
         """
+        if not _NAME.match(name) or (
+            version is not None and not _VERSION.match(version)
+        ):  # they become file names and keys
+            raise self._unknown(name, version)
         with self._lock:
             if version is not None and (name, version) in self._pinned:
                 return self._pinned[name, version]
@@ -261,5 +269,5 @@ class FlowStore:
         return flow
 
     def _unknown(self, name: str, version: str | None = None) -> FlowError:
-        what = f"there is no flow '{name[:60]}'" + (f" at version {version}" if version else "")
+        what = f"there is no flow '{name[:60]}'" + (f" at version '{version[:40]}'" if version is not None else "")
         return FlowError([Fault(what, str(self._folder))])

@@ -18,7 +18,7 @@ from ivr_flows.faults import Fault, FlowError, short
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
-MAX_VALUES = 200_000
+MAX_VALUES = 100_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Path = tuple[str | int, ...]
@@ -55,7 +55,11 @@ class Document:
 
 def read_yaml(text: str, file: str) -> Document:
     """Read one YAML document. FlowError, with one fault, when it cannot be read or is built to do harm."""
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise FlowError([Fault("the text holds half a surrogate pair", file)]) from error
+    if size > MAX_BYTES:
         raise FlowError([Fault(f"the file is larger than {MAX_BYTES // 1_000_000} MB", file)])
     try:
         return _Reader(text, file).read()

@@ -7,14 +7,14 @@ import uuid
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Role, User
 from app.customers.identify import identify
 from app.customers.models import Customer
 from app.db import database_now
-from app.interactions.models import Disposition, Interaction, State
+from app.interactions.models import Disposition, Interaction, Segment, State
 from app.interactions.move import move
 from app.interactions.open import open_interaction
 from app.routing.enqueue import enqueue_interaction
@@ -114,6 +114,20 @@ def waiting_call(
         made.virtual_start = database_now(session) - timedelta(seconds=waited_s)
     enqueue_interaction(session, made, in_queue, priority_min=priority_min)
     return made
+
+
+def wait_longer(session: Session, interaction: Interaction, seconds: float) -> None:
+    """Let so many seconds pass for an interaction: its open segment and its deadline lie that much further back."""
+    past = timedelta(seconds=seconds)
+    session.execute(
+        update(Segment)
+        .where(Segment.interaction_id == interaction.id, Segment.ended_at.is_(None))
+        .values(started_at=Segment.started_at - past)
+    )
+    session.execute(
+        update(Interaction).where(Interaction.id == interaction.id).values(wake_at=Interaction.wake_at - past)
+    )
+    session.refresh(interaction)
 
 
 def disposition(session: Session, code: str = "SALE", label: str = "Sale made", *, active: bool = True) -> Disposition:

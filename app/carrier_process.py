@@ -19,6 +19,7 @@ def main() -> None:
         "CARRIER_AUTH_TOKEN": settings.twilio_auth_token,
         "CARRIER_API_KEY": f"{settings.twilio_api_key_sid}:{settings.twilio_api_key_secret}",
         "CARRIER_DATA": str(settings.var_dir / "carrier"),
+        "CARRIER_WARM_SPEECH": os.environ.get("CARRIER_WARM_SPEECH", "1"),
     }
     os.execve(sys.executable, [sys.executable, "-m", "telephony.local_carrier"], env)  # noqa: S606 - our own module
 

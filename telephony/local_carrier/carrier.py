@@ -70,6 +70,8 @@ class Carrier:
         await asyncio.to_thread(self.recordings.load)
         self.journal.bury(self)
         self.spawn(self.mixer.run())
+        if self.settings.warm_speech:
+            self.spawn(self.speech.warm())
 
     async def close(self) -> None:
         """End every call as failed, deliver the last callbacks, finish recordings; within a few seconds."""
@@ -78,6 +80,7 @@ class Carrier:
             call.end("failed")
         self.recordings.finish_all()
         await self._drain()
+        await self.phones.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from telephony.local_carrier.calls import Call
     from telephony.local_carrier.carrier import Carrier
 
+log = logging.getLogger(__name__)
 _REWRITE_AFTER = 2000
 
 
@@ -39,15 +41,22 @@ class Journal:
         self._append({"ended": call.sid})
 
     def _append(self, line: dict[str, Any]) -> None:
+        """Write one line; a full disk costs the diary, never a call."""
         self._lines += 1
-        if self._lines > _REWRITE_AFTER:
-            self._path.write_text(
-                "".join(json.dumps({"began": entry}) + "\n" for entry in self._open.values()), "utf-8"
-            )
-            self._lines = len(self._open)
-            return
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            if self._lines > _REWRITE_AFTER:
+                self._rewrite()
+                return
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as problem:
+            log.warning("the diary of calls could not be written: %s", problem.strerror)
+
+    def _rewrite(self) -> None:
+        beside = self._path.with_suffix(".new")
+        beside.write_text("".join(json.dumps({"began": entry}) + "\n" for entry in self._open.values()), "utf-8")
+        beside.replace(self._path)
+        self._lines = len(self._open)
 
     def bury(self, carrier: Carrier) -> None:
         """After a restart: every call still open in the diary is kept as failed, and its callback told so."""

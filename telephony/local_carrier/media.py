@@ -80,7 +80,7 @@ class MediaShelf:
         return sound
 
     def _keep(self, url: str, reply: Reply, sound: bytes) -> None:
-        etag, modified = reply.headers.get("ETag", ""), reply.headers.get("Last-Modified", "")
+        etag, modified = reply.headers.get("etag", ""), reply.headers.get("last-modified", "")
         if not etag and not modified:
             return
         self._kept[url] = _Kept(etag, modified, sound)

@@ -97,6 +97,7 @@ class Phones:
     def __init__(self, carrier: Carrier) -> None:
         self._carrier = carrier
         self._phones: list[Phone] = []
+        self._sockets: set[web.WebSocketResponse] = set()
 
     def __iter__(self) -> Iterator[Phone]:
         return iter(list(self._phones))
@@ -131,14 +132,21 @@ class Phones:
             return socket
         phone = Phone(self._carrier, registration, request.transport)
         self._phones.append(phone)
+        self._sockets.add(socket)
         log.info("phone registered, %s now", len(self._phones))
         try:
             phone.send({"event": "registered", "address": phone.address})
             await _listen(socket, phone)
         finally:
             self._phones.remove(phone)
+            self._sockets.discard(socket)
             phone.vanish()
         return socket
+
+    async def close(self) -> None:
+        """Send every phone away; they may come back when the carrier does."""
+        goodbyes = (socket.close(code=WSCloseCode.GOING_AWAY) for socket in list(self._sockets))
+        await asyncio.gather(*goodbyes, return_exceptions=True)
 
     def _registration(self, request: web.Request) -> Registration:
         settings = self._carrier.settings

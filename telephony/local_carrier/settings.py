@@ -24,7 +24,8 @@ class Settings:
     """Everything that differs between two running carriers.
 
     `api_keys` maps `SK…` to its secret: programs may sign in with it and access tokens are checked with it.
-    `webhook_limit_s` is how long the application may take to answer (Twilio: 15 s).
+    `webhook_limit_s` is how long the application may take to answer (Twilio: 15 s). `warm_speech` loads the speech
+    engines at start instead of at the first word.
     """
 
     account_sid: str
@@ -35,6 +36,7 @@ class Settings:
     public_url: str | None = None
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     webhook_limit_s: float = 15.0
+    warm_speech: bool = False
 
     @property
     def token_secret(self) -> str:
@@ -54,6 +56,7 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         public_url=_checked_url(options.public_url),
         api_keys=_checked_keys(options.api_key),
         webhook_limit_s=_checked_limit(options.webhook_limit_s),
+        warm_speech=options.warm_speech,
     )
 
 
@@ -75,6 +78,12 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("data", None, "folder for recordings and media")
     option("public-url", None, "how others reach this carrier, when it is not http://HOST:PORT")
     option("webhook-limit-s", "15", "seconds the application may take to answer a webhook")
+    parser.add_argument(
+        "--warm-speech",
+        action="store_true",
+        default=environment.get("CARRIER_WARM_SPEECH", "") not in {"", "0"},
+        help="load the speech engines at start, so that the first caller need not wait (CARRIER_WARM_SPEECH)",
+    )
     parser.add_argument(
         "--api-key",
         action="append",

@@ -17,6 +17,7 @@ from telephony.local_carrier.audio import RATE_HZ, pcm16_to_mulaw
 
 log = logging.getLogger(__name__)
 MAX_TEXT = 4096
+LEAST_SPEECH_TIMEOUT_S, MOST_SPEECH_TIMEOUT_S = 0.2, 10.0
 
 
 class SpeechUnavailable(Exception):
@@ -28,71 +29,107 @@ class SpeechUnavailable(Exception):
         self.message = message
 
 
-class SpeechEvent(Protocol):
-    """What a recogniser tells: speech_start, partial, final, speech_end or error, with its text."""
+class SpokenWord(Protocol):
+    """One word and how sure the engine is of it."""
 
-    kind: str
-    text: str
+    @property
+    def conf(self) -> float | None:
+        """0 to 1; None when the engine gives none."""
+
+
+class Understood(Protocol):
+    """Everything that was heard."""
+
+    @property
+    def text(self) -> str:
+        """The words as one text."""
+
+    @property
+    def words(self) -> Sequence[SpokenWord]:
+        """The words one by one."""
 
 
 class Listening(Protocol):
     """One open ear."""
 
-    def feed(self, pcm16: bytes) -> object:
+    def feed(self, pcm16: bytes) -> None:
         """Give sound, 16 bit and 8 kHz; never blocks."""
 
     def events(self) -> AsyncIterator[Any]:
-        """What was heard, as it is heard."""
+        """speech_start, partial, final, speech_end and error, as they happen; each has `kind`, `text`, `words`."""
 
-    async def finish(self) -> object:
-        """No more sound comes."""
+    async def finish(self) -> Understood:
+        """No more sound comes: wait for the last words."""
+
+    async def close(self) -> None:
+        """Stop listening at once."""
 
 
 class Speech:
-    """Speaks and listens, with whichever engines are there."""
+    """Speaks and listens, with whichever engines are there. They start when first needed, or with `warm`."""
 
     def __init__(self) -> None:
         self._speaker: Any = None
         self._recogniser: Any = None
+        self._starting = asyncio.Lock()
 
     async def say(self, text: str, language: str) -> bytes:
         """The text spoken, in mu-law. Raises SpeechUnavailable."""
         try:
-            if self._speaker is None:
-                self._speaker = _new_speaker()
-            path = await self._speaker.render(text[:MAX_TEXT], language, rate_hz=RATE_HZ)
+            speaker = await self._get_speaker()
+            path = await speaker.render(text[:MAX_TEXT], language, rate_hz=RATE_HZ)
+            return await asyncio.to_thread(_mulaw_of, Path(path))
         except Exception as problem:
             raise SpeechUnavailable(13520, f"The text could not be spoken: {problem}") from problem
-        return await asyncio.to_thread(_mulaw_of, Path(path))
 
-    async def listen(self, language: str, hints: Sequence[str] = ()) -> Listening:
-        """Open an ear. Raises SpeechUnavailable."""
+    async def listen(self, language: str, hints: Sequence[str] = (), speech_timeout_s: float = 0.8) -> Listening:
+        """Open an ear that takes so much silence for the end of an utterance. Raises SpeechUnavailable."""
+        timeout_s = min(max(speech_timeout_s, LEAST_SPEECH_TIMEOUT_S), MOST_SPEECH_TIMEOUT_S)
         try:
-            if self._recogniser is None:
-                self._recogniser = _new_recogniser()
-            ear: Listening = await self._recogniser.open(rate_hz=RATE_HZ, language=language, hints=tuple(hints))
+            recogniser = await self._get_recogniser()
+            ear: Listening = await recogniser.open(
+                rate_hz=RATE_HZ, language=language, hints=tuple(hints), speech_timeout_s=timeout_s
+            )
             return ear
         except Exception as problem:
-            raise SpeechUnavailable(13322, f"Nobody can listen in {language}: {problem}") from problem
+            raise SpeechUnavailable(13322, f"Nobody can listen in {language[:20]}: {problem}") from problem
+
+    async def warm(self) -> None:
+        """Load the engines now, so that the first caller need not wait; what cannot be loaded is only logged."""
+        try:
+            await (await self._get_speaker()).warm()
+            await (await self._get_recogniser()).warm()
+        except Exception as problem:
+            log.warning("speech could not be made ready: %s", problem)
 
     async def close(self) -> None:
         """Let the engines go."""
-        for engine in (self._speaker, self._recogniser):
-            close = getattr(engine, "close", None)
-            if close is not None:
-                outcome = close()
-                if asyncio.iscoroutine(outcome):
-                    await outcome
+        if self._speaker is not None:
+            await asyncio.to_thread(self._speaker.close)
+        if self._recogniser is not None:
+            await self._recogniser.close()
+
+    async def _get_speaker(self) -> Any:
+        async with self._starting:
+            if self._speaker is None:
+                self._speaker = await asyncio.to_thread(_new_speaker)
+            return self._speaker
+
+    async def _get_recogniser(self) -> Any:
+        async with self._starting:
+            if self._recogniser is None:
+                self._recogniser = await asyncio.to_thread(_new_recogniser)
+            return self._recogniser
 
 
 def _new_speaker() -> Any:
-    from telephony.speech.tts import Speaker
+    from telephony.speech.tts import Speaker  # heavy, and only needed once somebody speaks
 
     return Speaker()
 
 
 def _new_recogniser() -> Any:
-    from telephony.speech.recogniser import Recogniser
+    from telephony.speech.recogniser import Recogniser  # heavy, and only needed once somebody listens
 
     return Recogniser()
 

@@ -38,7 +38,7 @@ class FetchError(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """What the application answered, after redirects. `url` is where it was found in the end."""
+    """What the application answered, after redirects. `url` is where it was found in the end; header names are lower."""
 
     status: int
     content_type: str
@@ -172,7 +172,7 @@ class Conversation:
         """Follow redirects, keeping or dropping the form as browsers do, signing each address anew."""
         for _ in range(MAX_REDIRECTS + 1):
             reply = await self._once(wanted, limits)
-            target = reply.headers.get("Location", "")
+            target = reply.headers.get("location", "")
             if reply.status not in {301, 302, 303, 307, 308} or not target:
                 return _accepted(reply)
             keep_form = reply.status in {307, 308}
@@ -207,7 +207,7 @@ class Conversation:
                 timeout=aiohttp.ClientTimeout(sock_connect=limits.connect_s, sock_read=limits.read_s),
             ) as response:
                 body = await _limited(response, wanted.max_bytes, url)
-                return Reply(response.status, response.content_type, body, url, dict(response.headers))
+                return Reply(response.status, response.content_type, body, url, {name.lower(): value for name, value in response.headers.items()})
         except (aiohttp.ClientError, TimeoutError, ValueError) as problem:
             raise _failure(problem, url) from problem
 

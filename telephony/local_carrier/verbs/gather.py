@@ -6,7 +6,7 @@ https://www.twilio.com/docs/voice/twiml/gather
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from telephony.local_carrier.audio import mulaw_to_pcm16
 from telephony.local_carrier.callbacks import Callback
 from telephony.local_carrier.media import MediaError
 from telephony.local_carrier.script import Ask, GoTo, Outcome, Stage
-from telephony.local_carrier.speech import Listening, SpeechUnavailable
+from telephony.local_carrier.speech import Listening, SpeechUnavailable, SpokenWord
 from telephony.local_carrier.tones import KEYS
 from telephony.local_carrier.twiml import Node
 from telephony.local_carrier.verbs import pause, play, say
@@ -25,7 +25,7 @@ INPUT = "dtmf"
 FINISH_ON_KEY = "#"
 TIMEOUT_S = 5
 AUTO_TIMEOUT_S = 5
-AUTO_SPEECH_TIMEOUT_S = 1.0
+AUTO_SPEECH_TIMEOUT_S = 0.8
 LANGUAGE = "en-US"
 MAX_SPEECH_S = 60.0
 MAX_HINTS = 500
@@ -112,7 +112,7 @@ def read(verb: Node, stage: Stage) -> Settings:
         finish_on_key=finish if finish in KEYS or not finish else FINISH_ON_KEY,
         num_digits=attributes.number("numDigits", ENDLESS_DIGITS, 1, ENDLESS_DIGITS),
         timeout_s=timeout_s,
-        speech_timeout_s=_seconds(attributes, "speechTimeout", AUTO_SPEECH_TIMEOUT_S, AUTO_SPEECH_TIMEOUT_S),
+        speech_timeout_s=_seconds(attributes, "speechTimeout", timeout_s, AUTO_SPEECH_TIMEOUT_S),
         language=attributes.text("language") or LANGUAGE,
         hints=hints[:MAX_HINTS],
         partial_callback=stage.address(attributes.text("partialResultCallback"))
@@ -148,7 +148,6 @@ class _Collecting:
         self._backlog: list[bytes] = []
         self._deadline_s: float | None = None
         self._is_speaking = False
-        self._finals: list[tuple[str, float | None]] = []
         self._partials = 0
 
     async def run(self) -> Result:
@@ -167,7 +166,7 @@ class _Collecting:
             if listening is not None:
                 listening.cancel()
             if self._ear is not None:
-                self.stage.carrier.spawn(_close(self._ear))
+                self.stage.carrier.spawn(self._ear.close())
         return self.result
 
     # --- where events come from ---------------------------------------------------------------------------------
@@ -197,7 +196,9 @@ class _Collecting:
         """Open the ear while prompts already play; what is said until it is open is kept for it."""
         self.stage.call.add_tap(self._heard)
         try:
-            ear = await self.stage.carrier.speech.listen(self.settings.language, self.settings.hints)
+            ear = await self.stage.carrier.speech.listen(
+                self.settings.language, self.settings.hints, self.settings.speech_timeout_s
+            )
         except SpeechUnavailable as problem:
             self.stage.call.remove_tap(self._heard)
             self.stage.alert(problem.code, problem.message)
@@ -216,34 +217,29 @@ class _Collecting:
     # --- what events do -----------------------------------------------------------------------------------------
 
     async def _collect(self) -> None:
-        started_s = _now()
         while True:
-            limit_s = self._deadline_s
-            if self._is_speaking:
-                limit_s = started_s + MAX_SPEECH_S
             try:
-                async with asyncio.timeout_at(limit_s):
+                async with asyncio.timeout_at(self._deadline_s):
                     kind, value = await self._events.get()
             except TimeoutError:
                 break
-            if kind == "key" and self._take_key(value):
-                return
             if kind == "prompts over" and self._deadline_s is None:
                 self._wait(self.settings.timeout_s)
-            if kind == "speech":
-                started_s = self._take_speech(value, started_s)
-        if self.settings.takes_speech and not self.result.digits:
+            if kind == "key" and self._take_key(value):
+                return
+            if kind == "speech" and self._take_speech(value):
+                return
+        if self._is_speaking:
             await self._take_last_words()
 
     def _wait(self, seconds: float) -> None:
-        self._deadline_s = _now() + seconds
+        self._deadline_s = asyncio.get_running_loop().time() + seconds
 
     def _take_key(self, digit: str) -> bool:
-        """A key; True when it was the last. Keys win over speech only when they come first."""
-        if self._finals or self._is_speaking:
+        """A key; True when it was the last. Speech that came first wins over keys."""
+        if self._is_speaking:
             return False
-        if self.settings.barge_in or (self._prompts is not None and self._prompts.done()):
-            self._silence_prompts()
+        self._barge_in()
         if digit == self.settings.finish_on_key:
             self.result.finished_on = digit
             return True
@@ -251,43 +247,44 @@ class _Collecting:
         self._wait(self.settings.timeout_s)
         return len(self.result.digits) >= self.settings.num_digits
 
-    def _take_speech(self, event: Any, started_s: float) -> float:
+    def _take_speech(self, event: Any) -> bool:
+        """Something about the caller's speech; True when it was understood. Keys that came first win over speech."""
         if self.result.digits:
-            return started_s
-        if event.kind == "speech_start" or (event.kind == "partial" and event.text and not self._is_speaking):
-            if self.settings.barge_in:
-                self._silence_prompts()
-            if not self._is_speaking and not self._finals:
-                started_s = _now()
+            return False
+        if event.kind in {"speech_start", "partial"} and not self._is_speaking:
             self._is_speaking = True
+            self._barge_in()
+            self._wait(MAX_SPEECH_S)
         if event.kind == "partial" and event.text:
             self._report_partial(event.text)
         if event.kind == "speech_end":
-            self._is_speaking = False
-            self._wait(self.settings.speech_timeout_s)
+            self._wait(_LAST_WORDS_S)
+        if event.kind == "error":
+            self.stage.alert(13322, event.text)
         if event.kind == "final":
+            self.result.speech = event.text.strip()
+            self.result.confidence = confidence_of(event.words)
             self._is_speaking = False
-            if event.text.strip():
-                self._finals.append((event.text.strip(), _confidence(event)))
-            self._wait(self.settings.speech_timeout_s if self._finals else self.settings.timeout_s)
-        return started_s
+            self._wait(self.settings.timeout_s)
+        return bool(self.result.speech)
+
+    def _barge_in(self) -> None:
+        if self.settings.barge_in:
+            self._silence_prompts()
 
     async def _take_last_words(self) -> None:
-        """The caller is silent: let the ear finish what it still works on."""
+        """The time is up while the caller still speaks: what was understood by then counts."""
         self.stage.call.remove_tap(self._heard)
-        if self._ear is not None and not self._finals:
-            try:
-                async with asyncio.timeout(_LAST_WORDS_S):
-                    await self._ear.finish()
-                    while not self._events.empty():
-                        kind, event = self._events.get_nowait()
-                        if kind == "speech" and event.kind == "final" and event.text.strip():
-                            self._finals.append((event.text.strip(), _confidence(event)))
-            except TimeoutError:
-                self.stage.alert(13322, "The speech could not be worked out in time.")
-        self.result.speech = " ".join(text for text, _ in self._finals)
-        known = [value for _, value in self._finals if value is not None]
-        self.result.confidence = sum(known) / len(known) if known else None
+        if self._ear is None:
+            return
+        try:
+            async with asyncio.timeout(_LAST_WORDS_S):
+                heard = await self._ear.finish()
+        except TimeoutError:
+            self.stage.alert(13322, "The speech could not be worked out in time.")
+            return
+        self.result.speech = heard.text.strip()
+        self.result.confidence = confidence_of(heard.words)
 
     def _report_partial(self, text: str) -> None:
         if not self.settings.partial_callback:
@@ -295,7 +292,7 @@ class _Collecting:
         told: Mapping[str, str] = {
             **self.stage.parameters(),
             "UnstableSpeechResult": text,
-            "StableSpeechResult": " ".join(final for final, _ in self._finals),
+            "StableSpeechResult": "",
             "Stability": "0.5",
             "SequenceNumber": str(self._partials),
         }
@@ -303,19 +300,7 @@ class _Collecting:
         self.stage.call.courier.send(Callback(self.settings.partial_callback, self.settings.partial_method), told)
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _confidence(event: Any) -> float | None:
-    """The mean confidence of an event's words, when the engine gives one."""
-    values = [getattr(word, "conf", None) for word in getattr(event, "words", ()) or ()]
-    known = [value for value in values if isinstance(value, int | float)]
+def confidence_of(words: Sequence[SpokenWord]) -> float | None:
+    """The mean confidence of words, when the engine gives one."""
+    known = [word.conf for word in words if word.conf is not None]
     return sum(known) / len(known) if known else None
-
-
-async def _close(ear: Listening) -> None:
-    close = getattr(ear, "close", None) or ear.finish
-    outcome = close()
-    if asyncio.iscoroutine(outcome):
-        await outcome

@@ -91,7 +91,7 @@ class Application:
                     raise AssertionError(f"{path} {params} was not asked {count} times; asked were {seen}")
                 self._news.wait(left)
 
-    def _handler(application) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+    def _handler(application) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 

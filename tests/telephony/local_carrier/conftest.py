@@ -1,4 +1,4 @@
-"""Roles: `carrier` (a real process), `application` (its webhooks), `phones` (as many as a test likes), `line`, `tones`."""
+"""Roles: `carrier` (a real process), `application` (its webhooks), `phones` (as many as wanted), `line`, `sounds`."""
 
 from __future__ import annotations
 

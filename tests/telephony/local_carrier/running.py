@@ -22,9 +22,9 @@ from twilio.rest import Client
 
 REPOSITORY = Path(__file__).parents[3]
 ACCOUNT_SID = "AC" + "a1" * 16
-AUTH_TOKEN = "a token for tests"  # noqa: S105
+AUTH_TOKEN = "a token for tests"
 API_KEY_SID = "SK" + "b2" * 16
-API_KEY_SECRET = "a key secret for tests, long enough for HS256"  # noqa: S105
+API_KEY_SECRET = "a key secret for tests, long enough for HS256"
 READY_S = 30.0
 
 

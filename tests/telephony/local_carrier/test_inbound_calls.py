@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-STANDARD = (
-    "CallSid AccountSid From To Caller Called CallStatus ApiVersion Direction FromCity FromState FromZip FromCountry "
-    "ToCity ToState ToZip ToCountry CallerCity CallerState CallerZip CallerCountry CalledCity CalledState CalledZip "
-    "CalledCountry"
-).split()
+GEOGRAPHY = [
+    f"{role}{part}" for role in ("From", "To", "Caller", "Called") for part in ("City", "State", "Zip", "Country")
+]
+STANDARD = ["CallSid", "AccountSid", "From", "To", "Caller", "Called", "CallStatus", "ApiVersion", "Direction"]
+STANDARD += GEOGRAPHY
 
 
 def test_first_request_carries_twilios_parameters_and_a_right_signature(carrier, application, phones, line):

@@ -12,7 +12,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """Wire settings, extensions, rooms and adapters. Raises SettingsError when a setting cannot be used."""
     import digital_channels
     import recordings
-    from app import accounts, db, desktop, health, logs, pages, postgres
+    from app import accounts, db, desktop, health, logs, pages, postgres, routing
     from app.accounts.entry import PUBLIC, enter
 
     settings = settings or Settings.from_env()
@@ -25,6 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     pages.init(app, settings)
     accounts.init(app, settings)
 
+    routing.init()
     enter(app, health.bp, PUBLIC)
     desktop.init(app, settings)
     recordings.init(app, settings)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
+from app import routing
 from app.clock import ticks
 from app.db import unit_of_work
-from app.interactions import messages as _messages  # noqa: F401 - registers its tick
 from app.interactions.models import Interaction
 from app.routing import expire
 from app.routing.dispatch import dispatch
@@ -116,6 +116,7 @@ def test_a_row_somebody_else_is_moving_is_left_for_the_next_tick(session: Sessio
 
 
 def test_every_deadline_of_the_acd_is_on_the_clock() -> None:
+    routing.init()
     assert {name: tick.every_s for name, tick in ticks.items() if name.startswith(("routing.", "messages."))} == {
         "routing.offers": 1,
         "routing.sessions": 5,

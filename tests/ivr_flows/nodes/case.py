@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from ivr_flows import Flow, Instruction, load_flow
@@ -62,7 +63,7 @@ class Case:
         node = self.node.strip("\n")
         nodes = node if node.lstrip().startswith("it:") else f"it: {node}"
         indented = "\n".join(f"  {line}" for line in nodes.splitlines())
-        return load_flow(AROUND.format(nodes=indented, start="it"), "test")
+        return loaded(AROUND.format(nodes=indented, start="it"))
 
     def call(self) -> Caller:
         caller = Caller(
@@ -92,7 +93,18 @@ class Case:
         assert [line for line in self.not_told if line in " | ".join(caller.told)] == []
 
 
+@cache
+def loaded(text: str) -> Flow:
+    """A flow never changes, so a text need be read only once."""
+    return load_flow(text, "test")
+
+
 def other_flows(name: str, version: str | None) -> Flow:
     if name != "other":
         raise FlowError([])
-    return load_flow(OTHER_FLOW, name)
+    return loaded_other()
+
+
+@cache
+def loaded_other() -> Flow:
+    return load_flow(OTHER_FLOW, "other")

@@ -200,7 +200,7 @@ def _mira_card(case: str) -> dict[str, Any]:
             {"text": "Open: router exchange", "kind": "open", "at": None},
             {"text": "Prefers texts after 18:00", "kind": "preference", "at": None},
         ],
-        "say": "You tried twice this morning already: let me pick it up from there.",
+        "say": "Say: “I see you tried to reach us just now. I am sorry for the wait.”",
         "last": {"channel": "voice", "direction": "inbound", "at": ago(minutes=64), "line": "Promised a call back"},
     }
 
@@ -240,7 +240,7 @@ def _mira_line() -> list[dict[str, Any]]:
         _call_entry(minutes=90, state="abandoned", wait_s=187, path=["Welcome", "English", "Support (said “my router”)"]),
         failed,
         texts,
-        {"kind": "note", "at": ago(days=2), "author": "Bo Nilsson", "body": "New router sent on Tuesday, number NW-2231.\nShe works nights: do not call before noon."},
+        {"kind": "note", "at": ago(days=2), "id": 5, "author": "Bo Nilsson", "body": "New router sent on Tuesday, number NW-2231.\nShe works nights: do not call before noon."},
         _call_entry(minutes=60 * 24 * 3, state="voicemail", wait_s=0, path=["Welcome", "Out of hours"],
                     recording=_tape(30, "running", 23.4) | {"kind": "voicemail"}),
         _call_entry(minutes=60 * 24 * 9, state="completed", direction="outbound", talk_s=64, agent="Bo Nilsson"),
@@ -252,6 +252,7 @@ def _tape(ident: int, transcript: str, seconds: float) -> dict[str, Any]:
 
 
 def _call_entry(*, minutes: float, state: str, direction: str = "inbound", **more: Any) -> dict[str, Any]:
+    outcome = "answered" if state == "completed" else state
     entry = {
         "kind": "call",
         "at": ago(minutes=minutes),
@@ -265,7 +266,7 @@ def _call_entry(*, minutes: float, state: str, direction: str = "inbound", **mor
         "ended_at": ago(minutes=minutes - 4),
         "talk_s": None,
         "wait_s": None,
-        "outcome": None,
+        "outcome": outcome,
         "path": [],
         "recording": None,
         "disposition": None,

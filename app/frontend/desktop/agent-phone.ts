@@ -154,19 +154,19 @@ export class AgentPhone {
     }
   }
 
-  private async makeDevice({ mode, url, token }: TokenReply): Promise<SoftphoneDevice> {
-    let unused: string | null = token;
-    const fetchToken = async (): Promise<string> => {
-      const fresh = unused ?? (await this.token()).token;
+  private async makeDevice(first: TokenReply): Promise<SoftphoneDevice> {
+    let unused: TokenReply | null = first;
+    const fetchLine = async (): Promise<{ token: string; url: string }> => {
+      const { token, url } = unused ?? (await this.token());
       unused = null;
-      return fresh;
+      return { token, url: url ?? "/phone/socket" };
     };
-    if (mode === "twilio") {
+    if (first.mode === "twilio") {
       const { TwilioDevice } = await import("../softphone/twilio.ts");
-      return new TwilioDevice({ fetchToken, sounds: this.assets.sounds });
+      return new TwilioDevice({ fetchToken: async () => (await fetchLine()).token, sounds: this.assets.sounds });
     }
     const { LocalDevice } = await import("../softphone/local.ts");
-    return new LocalDevice({ socketPath: url ?? "/phone/socket", fetchToken, worklets: this.assets });
+    return new LocalDevice({ fetchLine, worklets: this.assets });
   }
 
   private token(): Promise<TokenReply> {

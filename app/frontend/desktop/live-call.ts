@@ -24,6 +24,7 @@ export class LiveCall {
   draw(call: Call | null, visible: boolean): void {
     const talking = call !== null && call.state !== "wrapping";
     show(this.article, talking && visible);
+    this.hideTwin(talking ? call.interaction_id : null);
     if (!talking) return this.forget();
     this.names = { customer: firstName(call.customer.name) ?? t("Customer"), agent: t("You") };
     this.article.dataset["state"] = call.state;
@@ -44,6 +45,11 @@ export class LiveCall {
     if (!speaker || text === undefined) return;
     if (event.kind === "transcript.partial") this.partial(speaker, text);
     if (event.kind === "transcript.said") this.say(speaker, text, start_s ?? 0);
+  }
+
+  /** The record lists the call as well; while it lives it is drawn here and not twice. */
+  hideTwin(interactionId: string | null): void {
+    for (const entry of byId("line").querySelectorAll<HTMLElement>("[data-interaction].entry")) entry.hidden = entry.dataset["interaction"] === interactionId;
   }
 
   /** After a reload: what was said before. */

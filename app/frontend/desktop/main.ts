@@ -176,6 +176,7 @@ function readPoints(): void {
 }
 
 record.onCall.on(({ customerId, number }) => void dialOut(customerId, number));
+record.onDrawn.on(() => liveCall.hideTwin(state.call && state.call.state !== "wrapping" ? state.call.interaction_id : null));
 new MutationObserver(readPoints).observe(byId("person"), { childList: true });
 
 function backToCall(): void {

@@ -11,6 +11,8 @@ const NEAR_END_PX = 80;
 
 export class CustomerRecord {
   readonly onOpen = new Emitter<string>();
+  /** The line was redrawn. */
+  readonly onDrawn = new Emitter<void>();
   readonly onCall = new Emitter<{ customerId: string; number: string }>();
   customerId: string | null = null;
   private readonly line = byId("line");
@@ -74,6 +76,7 @@ export class CustomerRecord {
     }
     this.putPerson(parts);
     this.putLine(parts);
+    this.onDrawn.emit();
     if (stay) this.toEnd();
   }
 

@@ -63,8 +63,7 @@ function labelOf(number: string): string | null {
 
 function switchOn(number: string): LocalDevice {
   const phone = new LocalDevice({
-    socketPath: "/phone/socket",
-    fetchToken: async () => (await request<{ token: string }>("GET", `/phone/token?number=${encodeURIComponent(number)}`)).token,
+    fetchLine: () => request("GET", `/phone/token?number=${encodeURIComponent(number)}`),
     worklets: { capture: assets.capture, playout: assets.playout },
   });
   phone.onState((state) => drawLine(state, phone.problem));

@@ -6,9 +6,8 @@ import { PhoneSocket, type PhoneEvent } from "./phone-socket.ts";
 import { TokenSource } from "./tokens.ts";
 
 export interface LocalOptions {
-  /** Path or address of the carrier's phone socket; a path is taken on the page's own origin. */
-  socketPath: string;
-  fetchToken: () => Promise<string>;
+  /** A token, and the carrier's phone socket: an address, or a path on the page's own origin. */
+  fetchLine: () => Promise<{ token: string; url: string }>;
   worklets: WorkletUrls;
 }
 
@@ -83,14 +82,21 @@ export class LocalDevice implements SoftphoneDevice {
   private readonly tokens: TokenSource;
   private readonly worklets: WorkletUrls;
   private unnamed: LocalCall | null = null;
+  private triedFreshToken = false;
 
-  constructor({ socketPath, fetchToken, worklets }: LocalOptions) {
+  constructor({ fetchLine, worklets }: LocalOptions) {
     this.worklets = worklets;
-    this.tokens = new TokenSource(fetchToken);
+    let path = "";
+    this.tokens = new TokenSource(async () => {
+      const line = await fetchLine();
+      path = line.url;
+      return line.token;
+    });
     this.socket = new PhoneSocket(async () => {
-      const url = new URL(socketPath, location.href);
+      const token = await this.tokens.get();
+      const url = new URL(path, location.href);
       url.protocol = url.protocol.replace("http", "ws");
-      url.searchParams.set("token", await this.tokens.get());
+      url.searchParams.set("token", token);
       return url.href;
     });
     this.socket.onLine.on(({ up, refused }) => this.lineChanged(up, refused));
@@ -241,9 +247,18 @@ export class LocalDevice implements SoftphoneDevice {
       this.unnamed = null;
       if (this.call) this.ended(this.call, "lost");
     }
+    if (up) this.triedFreshToken = false;
     if (up) this.become("registered");
-    else if (refused !== null) this.become("failed");
+    else if (refused !== null) this.refusedLine();
     else if (this.state !== "offline") this.become("connecting");
+  }
+
+  /** A carrier that restarted may know other secrets: one fresh token is worth a try, a second refusal is meant. */
+  private refusedLine(): void {
+    if (this.triedFreshToken) return this.become("failed");
+    this.triedFreshToken = true;
+    this.become("connecting");
+    this.socket.open();
   }
 
   private become(state: DeviceState): void {

@@ -24,9 +24,9 @@ class Documents:
     urls: Urls
     speak: Speak = say_with_carrier
 
-    def waiting(self, interaction_id: uuid.UUID, announcement: Announcement, language: str | None, step: int) -> str:
+    def waiting(self, interaction_id: uuid.UUID, announcement: Announcement, language: str | None) -> str:
         """One short round of the queue's loop: what is due to be said, then music; any key is heard throughout."""
-        here = self.urls.wait(interaction_id, step=str(step), **announcement.told.to_query())
+        here = self.urls.wait(interaction_id, **announcement.told.to_query())
         response = VoiceResponse()
         gather = Gather(action=here, input="dtmf", num_digits=1, timeout=1, finish_on_key="")
         for name, values in announcement.phrases:
@@ -36,7 +36,7 @@ class Documents:
         response.redirect(here)
         return str(response)
 
-    def back_to_waiting(self, interaction_id: uuid.UUID, step: int, language: str | None, word: str | None) -> str:
+    def back_to_waiting(self, interaction_id: uuid.UUID, language: str | None, word: str | None) -> str:
         """Out of the conversation and into the queue again: the stream stops, since waiting is not a conversation."""
         response = VoiceResponse()
         stop = Stop()
@@ -44,7 +44,7 @@ class Documents:
         response.append(stop)
         if word:
             self.speak(response, *phrase(word, language))
-        response.redirect(self.urls.wait(interaction_id, step=str(step)))
+        response.redirect(self.urls.wait(interaction_id))
         return str(response)
 
     def customer_room(self, interaction_id: uuid.UUID, language: str | None, *, wait_url: str = "") -> str:

@@ -16,7 +16,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "no_answer": "Nobody answered.",
         "busy": "The line is busy.",
         "unreachable": "That number cannot be reached.",
-        "apology": "We are sorry, something went wrong. Please leave a message after the tone and we will call you back.",
+        "apology": "We are sorry, something went wrong. Please leave a message after the tone, we will call back.",
         "thanks": "Thank you. We will call you back. Goodbye.",
         "not_in_use": "The number you have dialled is not in use. Please check the number and dial again.",
         "goodbye": "Goodbye.",

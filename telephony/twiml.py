@@ -67,7 +67,7 @@ class Renderer:
                 case RecordVoicemail():
                     self._record(response, instruction, answer_url, interaction_id)
                 case EnterQueue() | TransferToAgent():
-                    response.redirect(self.urls.wait(interaction_id, step=str(step)))
+                    response.redirect(self.urls.wait(interaction_id))
                 case TransferToNumber():
                     self._dial(response, instruction, answer_url, our_number)
                 case SendSms():

@@ -1,0 +1,435 @@
+"""The voice room's hands: what is done at the carrier after a decision was committed.
+
+Each job may run twice. The attempt is written before the carrier is asked and the outcome after, with no transaction
+open in between; an answer that was lost is looked up, never asked for again blindly.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import crash, jobs
+from app.accounts.models import User
+from app.db import database_now, unit_of_work
+from app.interactions.models import Interaction, State
+from app.interactions.move import lock_interaction
+from app.routing import release
+from app.routing.models import Offer, OfferState
+from app.routing.offers import reject_offer
+from recordings.announce import announce_recording
+from recordings.models import Recording, RecordingState
+from telephony import legs, reconcile, steps
+from telephony.carrier import CarrierError
+from telephony.legs import LegNews
+from telephony.models import Leg
+from telephony.room import Room
+
+log = structlog.get_logger()
+
+TALKING = (State.ACTIVE, State.HELD, State.AGENT_LOST)
+REJOIN_RING_S = 10
+CUSTOMER_RING_S = 30
+LATEST_RING_S = 2  # an offer with less time left is not worth a ring
+
+
+class StillUnknown(Exception):
+    """The carrier's answer was lost and a look-up could not settle it either; the job is tried again."""
+
+
+def register(room: Room) -> None:
+    """Register every voice job's handler."""
+    for name, handler in HANDLERS.items():
+        jobs.job(name)(functools.partial(handler, room))
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A leg to be rung: what the carrier needs, and when the first try was made."""
+
+    leg_id: int
+    to: str
+    identity: str | None
+    from_: str
+    answer_url: str
+    status_url: str
+    ring_s: int
+    parameters: dict[str, str]
+    attempted_at: datetime
+    is_retry: bool
+
+
+def ring_agent(room: Room, offer_id: int) -> None:
+    """Ring the softphone of an offer; an outbound call's own softphone answers by itself."""
+    with unit_of_work() as session:
+        ring = _attempt_for_offer(session, room, offer_id)
+    if ring is not None:
+        _ring(room, ring)
+
+
+def stop_ringing(room: Room, offer_id: int) -> None:
+    """Cancel the ring of an offer that is over. One that was answered meanwhile is told so by its own webhook."""
+    with unit_of_work() as session:
+        leg = session.scalars(select(Leg).where(Leg.offer_id == offer_id)).one_or_none()
+    if leg is None or leg.state == "ended":
+        return
+    if leg.call_sid is None:
+        raise StillUnknown("the ring's call is not known yet")
+    room.carrier.end_leg(leg.call_sid, only_ringing=True)
+
+
+def rejoin_agent(room: Room, interaction_id: str) -> None:
+    """Ring the lost agent again; the softphone answers by itself. Not while another leg of theirs is up or on its way."""
+    with unit_of_work() as session:
+        ring = _attempt_to_rejoin(session, room, uuid.UUID(interaction_id))
+    if ring is not None:
+        _ring(room, ring)
+
+
+def dial_out(room: Room, interaction_id: str) -> None:
+    """An agent calls a customer: the agent's own softphone first."""
+    with unit_of_work() as session:
+        offer_id = session.scalars(
+            select(Offer.id).where(Offer.interaction_id == uuid.UUID(interaction_id), Offer.state == OfferState.ACCEPTED)
+        ).first()
+    if offer_id is not None:
+        ring_agent(room, offer_id)
+
+
+def dial_customer(room: Room, interaction_id: str) -> None:
+    """The dialling agent is on the line: now the customer's telephone rings."""
+    with unit_of_work() as session:
+        ring = _attempt_customer(session, room, uuid.UUID(interaction_id))
+    if ring is not None:
+        _ring(room, ring)
+
+
+def bridge(room: Room, interaction_id: str) -> None:
+    """The agent accepted: the caller leaves the queue's loop for the conversation, which is recorded and streamed."""
+    with unit_of_work() as session:
+        interaction, caller = _talk(session, interaction_id)
+        if interaction is None or caller is None or interaction.direction == "outbound":
+            return
+        document = room.documents.customer_room(interaction.id, interaction.language)
+    if not _move(room, caller, document):
+        return
+    crash.point("O5")
+    record(room, interaction_id)
+
+
+def record(room: Room, interaction_id: str) -> None:
+    """Record the customer's leg in two channels, unless it is recorded already."""
+    with unit_of_work() as session:
+        interaction, caller = _talk(session, interaction_id)
+        if interaction is None or caller is None or caller.call_sid is None or _is_recorded(session, interaction):
+            return
+    try:
+        sid = room.carrier.start_recording(caller.call_sid, room.urls.recording(interaction.id))
+    except CarrierError as error:
+        if error.unsure or not error.retryable:  # its callback will tell; a call is worth more than its recording
+            log.warning("recording.not_started", interaction_id=interaction_id, why=error.reason)
+            return
+        raise
+    with unit_of_work() as session:
+        announce_recording(
+            session,
+            interaction.id,
+            "call",
+            sid,
+            room.carrier.recording_url(sid),
+            {"0": "customer", "1": "agent"},
+            "in-progress",
+            None,
+            database_now(session),
+        )
+
+
+def agent_lost(room: Room, interaction_id: str) -> None:
+    """Tell the customer "one moment", with music after it, while the agent is waited for."""
+    with unit_of_work() as session:
+        interaction, caller = _talk(session, interaction_id)
+    if interaction is None or caller is None or caller.call_sid is None or interaction.state != State.AGENT_LOST:
+        return
+    word = room.urls.hold(interaction.id, word="one_moment")
+    _unless_gone(lambda: room.carrier.hold(interaction_id, caller.call_sid or "", True, word))
+
+
+def end_hold(room: Room, interaction_id: str) -> None:
+    """The agent is back: the customer returns from the music to the talk."""
+    with unit_of_work() as session:
+        interaction, caller = _talk(session, interaction_id)
+    if interaction is None or caller is None or caller.call_sid is None or interaction.state != State.ACTIVE:
+        return
+    _unless_gone(lambda: room.carrier.hold(interaction_id, caller.call_sid or "", False, ""))
+
+
+def back_to_queue(room: Room, interaction_id: str, reason: str = "") -> None:
+    """The conversation lost its agent for good: the caller waits again, and legs of agents end."""
+    with unit_of_work() as session:
+        interaction = session.get(Interaction, uuid.UUID(interaction_id))
+        if interaction is None or interaction.state not in (State.QUEUED, State.OFFERED):
+            return
+        document = room.documents.back_to_waiting(interaction.id, interaction.language, "still_here")
+        callers = legs.open_legs(session, interaction.id, "caller")
+        agents = [leg for leg in legs.open_legs(session, interaction.id, "agent") if leg.state == "connected"]
+    for caller in callers:
+        _move(room, caller, document)
+    for agent in agents:
+        _end(room, agent)
+
+
+def leave_queue(room: Room, interaction_id: str, reason: str) -> None:
+    """The queue's limit was reached: the flow goes on, mostly to a message."""
+    with unit_of_work() as session:
+        document = steps.leave_queue(session, room, uuid.UUID(interaction_id), reason)
+        callers = legs.open_legs(session, uuid.UUID(interaction_id), "caller")
+    if document is not None or callers:
+        for caller in callers:
+            _unless_gone(lambda sid=caller.call_sid: room.carrier.move_leg(sid, url=room.urls.wait(uuid.UUID(interaction_id))))  # type: ignore[misc]
+
+
+def settle_voicemail(room: Room, interaction_id: str) -> None:
+    """A caller hung up while leaving a message: whatever arrived by now counts, otherwise they gave up."""
+    with unit_of_work() as session:
+        release.caller_gone(session, uuid.UUID(interaction_id))
+
+
+def hang_up(room: Room, interaction_id: str) -> None:
+    """End every leg of an interaction."""
+    crash.point("E1")
+    with unit_of_work() as session:
+        lock_interaction(session, uuid.UUID(interaction_id))
+        ending = legs.open_legs(session, uuid.UUID(interaction_id))
+    for leg in ending:
+        _end(room, leg)
+    if any(leg.call_sid is None for leg in ending):
+        raise StillUnknown("a leg's call is not known yet")
+
+
+def _attempt_for_offer(session: Session, room: Room, offer_id: int) -> Ring | None:
+    """Write down that this offer is about to be rung; None when there is nothing to ring (any more)."""
+    offer = session.get(Offer, offer_id)
+    if offer is None:
+        return None
+    interaction = lock_interaction(session, offer.interaction_id)
+    assert interaction is not None  # an offer cannot outlive it
+    session.refresh(offer)
+    outbound = interaction.direction == "outbound" and offer.state == OfferState.ACCEPTED
+    left_s = CUSTOMER_RING_S if outbound else (offer.expires_at - database_now(session)).total_seconds()
+    if not outbound and (offer.state != OfferState.PENDING or left_s < LATEST_RING_S):
+        return None
+    leg = session.scalars(select(Leg).where(Leg.offer_id == offer_id)).one_or_none()
+    is_retry = leg is not None
+    leg = leg or _attempted(session, interaction, "agent", offer.user_id, offer_id)
+    if leg.call_sid is not None:
+        return None
+    parameters = {"interactionId": str(interaction.id), "offerId": str(offer_id)}
+    return _agent_ring(
+        session,
+        leg,
+        from_=interaction.our_address,
+        answer_url=room.urls.agent(offer_id),
+        status_url=room.urls.agent_status(offer_id),
+        ring_s=math.ceil(left_s),
+        parameters=parameters | ({"autoAnswer": "1"} if outbound else {}),
+        is_retry=is_retry,
+    )
+
+
+def _attempt_to_rejoin(session: Session, room: Room, interaction_id: uuid.UUID) -> Ring | None:
+    interaction = lock_interaction(session, interaction_id)
+    if interaction is None or interaction.state != State.AGENT_LOST or interaction.agent_id is None:
+        return None
+    own = [leg for leg in legs.open_legs(session, interaction_id, "agent") if leg.user_id == interaction.agent_id]
+    unsettled = next((leg for leg in own if leg.call_sid is None), None)
+    if own and unsettled is None:
+        return None
+    leg = unsettled or _attempted(session, interaction, "agent", interaction.agent_id, None)
+    return _agent_ring(
+        session,
+        leg,
+        from_=interaction.our_address,
+        answer_url=room.urls.leg(leg.id),
+        status_url=room.urls.leg_status(leg.id),
+        ring_s=REJOIN_RING_S,
+        parameters={"interactionId": str(interaction_id), "autoAnswer": "1"},
+        is_retry=unsettled is not None,
+    )
+
+
+def _attempt_customer(session: Session, room: Room, interaction_id: uuid.UUID) -> Ring | None:
+    interaction = lock_interaction(session, interaction_id)
+    if interaction is None or interaction.state not in TALKING or interaction.hangup_requested_by is not None:
+        return None
+    known = session.scalars(select(Leg).where(Leg.interaction_id == interaction_id, Leg.role == "caller")).first()
+    if known is not None and (known.call_sid is not None or known.state == "ended"):
+        return None
+    leg = known or _attempted(session, interaction, "caller", None, None)
+    return Ring(
+        leg.id,
+        interaction.remote_address,
+        None,
+        interaction.our_address,
+        room.urls.leg(leg.id),
+        room.urls.leg_status(leg.id),
+        CUSTOMER_RING_S,
+        {},
+        leg.created_at,
+        known is not None,
+    )
+
+
+def _attempted(
+    session: Session, interaction: Interaction, role: str, user_id: int | None, offer_id: int | None
+) -> Leg:
+    leg = Leg(interaction_id=interaction.id, role=role, user_id=user_id, offer_id=offer_id, state="attempted")
+    leg.created_at = database_now(session)
+    session.add(leg)
+    session.flush()
+    return leg
+
+
+def _agent_ring(
+    session: Session,
+    leg: Leg,
+    *,
+    from_: str,
+    answer_url: str,
+    status_url: str,
+    ring_s: int,
+    parameters: dict[str, str],
+    is_retry: bool,
+) -> Ring:
+    identity = session.get_one(User, leg.user_id).client_identity
+    return Ring(
+        leg.id,
+        f"client:{identity}",
+        identity,
+        from_,
+        answer_url,
+        status_url,
+        ring_s,
+        parameters,
+        leg.created_at,
+        is_retry,
+    )
+
+
+def _ring(room: Room, ring: Ring) -> None:
+    """Ring a leg whose attempt is written. After a lost answer the call is looked up; it is never rung twice."""
+    if ring.is_retry and (found := room.carrier.find_call(ring.to, ring.attempted_at)) is not None:
+        _store(room, ring.leg_id, LegNews(found.sid, found.status))
+        return
+    try:
+        sid = _ask_to_ring(room, ring)
+    except CarrierError as error:
+        _ring_failed(room, ring, error)
+        return
+    crash.point("O2")
+    _store(room, ring.leg_id, LegNews(sid, "queued"))
+    crash.point("O3")
+
+
+def _ask_to_ring(room: Room, ring: Ring) -> str:
+    common = {
+        "from_": ring.from_,
+        "answer_url": ring.answer_url,
+        "status_url": ring.status_url,
+        "fallback_url": room.urls.fallback(),
+    }
+    if ring.identity is not None:
+        return room.carrier.ring_client(ring.identity, ring_s=ring.ring_s, parameters=ring.parameters, **common)
+    return room.carrier.ring_number(ring.to, ring_s=ring.ring_s, **common)
+
+
+def _ring_failed(room: Room, ring: Ring, error: CarrierError) -> None:
+    """Unsure: the leg is `unknown` until looked up. Refused for good: the leg has failed. Else: try again."""
+    log.warning("ring.failed", leg_id=ring.leg_id, why=error.reason, unsure=error.unsure)
+    if error.unsure:
+        with unit_of_work() as session:
+            leg = legs.lock_leg(session, ring.leg_id)
+            if leg is not None and leg.state == "attempted":
+                leg.state = "unknown"
+        raise error
+    if error.retryable:
+        raise error
+    _store(room, ring.leg_id, LegNews(None, "failed"))
+
+
+def _store(room: Room, leg_id: int, news: LegNews) -> None:
+    with unit_of_work() as session:
+        leg = legs.lock_leg(session, leg_id)
+        if leg is not None:
+            legs.take_news(session, room, leg, news)
+
+
+def _talk(session: Session, interaction_id: str) -> tuple[Interaction | None, Leg | None]:
+    """The interaction while somebody talks in it, and the customer's open leg."""
+    interaction = session.get(Interaction, uuid.UUID(interaction_id))
+    if interaction is None or interaction.state not in TALKING:
+        return None, None
+    callers = legs.open_legs(session, interaction.id, "caller")
+    return interaction, callers[0] if callers else None
+
+
+def _is_recorded(session: Session, interaction: Interaction) -> bool:
+    running = select(Recording.id).where(
+        Recording.interaction_id == interaction.id,
+        Recording.kind == "call",
+        Recording.state == RecordingState.RECORDING,
+    )
+    return session.execute(running).first() is not None
+
+
+def _move(room: Room, leg: Leg, document: str) -> bool:
+    """Give a leg another document; False when its call is over, which is then noted."""
+    if leg.call_sid is None:
+        return False
+    try:
+        room.carrier.move_leg(leg.call_sid, twiml=document)
+    except CarrierError as error:
+        if not error.gone:
+            raise
+        _store(room, leg.id, LegNews(leg.call_sid, "completed"))
+        return False
+    return True
+
+
+def _end(room: Room, leg: Leg) -> None:
+    if leg.call_sid is not None:
+        room.carrier.end_leg(leg.call_sid)
+
+
+def _unless_gone(ask: Callable[[], None]) -> None:
+    """Ask something of a leg; when it is over there is nothing to ask."""
+    try:
+        ask()
+    except CarrierError as error:
+        if not error.gone:
+            raise
+
+
+HANDLERS: dict[str, Callable[..., None]] = {
+    "voice.ring_agent": ring_agent,
+    "voice.stop_ringing": stop_ringing,
+    "voice.rejoin_agent": rejoin_agent,
+    "voice.bridge": bridge,
+    "voice.record": record,
+    "voice.agent_lost": agent_lost,
+    "voice.end_hold": end_hold,
+    "voice.back_to_queue": back_to_queue,
+    "voice.leave_queue": leave_queue,
+    "voice.settle_voicemail": settle_voicemail,
+    "voice.hang_up": hang_up,
+    "voice.dial_out": dial_out,
+    "voice.dial_customer": dial_customer,
+    "voice.reconcile": reconcile.reconcile,
+}

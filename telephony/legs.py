@@ -1,0 +1,147 @@
+"""Legs: what the carrier says of a call, merged so that a status never moves backwards, and what its end means.
+
+Status callbacks are best-effort, unordered and doubled. A leg's end never by itself ends the interaction:
+`app.routing.release` decides from the legs that remain.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import database_now
+from app.interactions.move import lock_interaction
+from app.routing import release
+from app.routing.models import Offer, OfferState
+from app.routing.offers import reject_offer, time_out_offer
+from telephony.forms import TERMINAL_STATUSES, RoomForm
+from telephony.models import Leg
+from telephony.room import Room
+from telephony.steps import caller_left
+
+RANK = {"attempted": 0, "unknown": 0, "dialing": 1, "connected": 2, "ended": 3}
+STATES = {
+    "queued": "dialing",
+    "initiated": "dialing",
+    "ringing": "dialing",
+    "in-progress": "connected",
+    **dict.fromkeys(TERMINAL_STATUSES, "ended"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LegNews:
+    """What a callback, the carrier's list or we ourselves say of a call."""
+
+    call_sid: str | None
+    status: str
+    sequence: int = -1
+    at: datetime | None = None
+
+
+def lock_leg(session: Session, leg_id: int) -> Leg | None:
+    """The leg as it stands now, its interaction locked before it."""
+    interaction_id = session.scalars(select(Leg.interaction_id).where(Leg.id == leg_id)).one_or_none()
+    if interaction_id is None:
+        return None
+    lock_interaction(session, interaction_id)
+    return session.get(Leg, leg_id, populate_existing=True)
+
+
+def leg_of_call(session: Session, call_sid: str) -> Leg | None:
+    """The leg of this call, its interaction locked."""
+    leg_id = session.scalars(select(Leg.id).where(Leg.call_sid == call_sid)).one_or_none()
+    return lock_leg(session, leg_id) if leg_id is not None else None
+
+
+def leg_of_call_unlocked(session: Session, call_sid: str) -> Leg | None:
+    """The leg of this call, for answers that change nothing."""
+    return session.scalars(select(Leg).where(Leg.call_sid == call_sid)).one_or_none()
+
+
+def leg_of_offer(session: Session, offer_id: int) -> Leg | None:
+    """The leg that rings for this offer, its interaction locked."""
+    leg_id = session.scalars(select(Leg.id).where(Leg.offer_id == offer_id)).one_or_none()
+    return lock_leg(session, leg_id) if leg_id is not None else None
+
+
+def open_legs(session: Session, interaction_id: uuid.UUID, role: str | None = None) -> list[Leg]:
+    """The interaction's legs that have not ended, oldest first."""
+    query = select(Leg).where(Leg.interaction_id == interaction_id, Leg.state != "ended").order_by(Leg.id)
+    return list(session.scalars(query.where(Leg.role == role) if role else query))
+
+
+def any_leg(session: Session, interaction_id: uuid.UUID, role: str) -> bool:
+    """Whether the interaction ever had a leg of this role."""
+    legs = select(Leg.id).where(Leg.interaction_id == interaction_id, Leg.role == role)
+    return session.execute(legs.limit(1)).first() is not None
+
+
+def apply(session: Session, leg: Leg, news: LegNews) -> bool:
+    """Take in news of a leg; True when it ended by them. The caller holds the interaction's lock.
+
+    Late and repeated news only fill in what was missing: a `completed` before its `answered` keeps both times right.
+    News of another call than the leg's own are ignored.
+    """
+    if news.call_sid and leg.call_sid and leg.call_sid != news.call_sid:
+        return False
+    leg.call_sid = leg.call_sid or news.call_sid
+    leg.sequence = max(leg.sequence, news.sequence)
+    state = STATES.get(news.status)
+    if state is None:
+        return False
+    at = news.at or database_now(session)
+    if state == "connected" and leg.connected_at is None and (leg.ended_at is None or at <= leg.ended_at):
+        leg.connected_at = at
+    if RANK[state] <= RANK[leg.state]:
+        return False
+    leg.state = state
+    if state != "ended":
+        return False
+    leg.ended_at, leg.end_reason = at, news.status
+    session.flush()
+    return True
+
+
+def take_news(session: Session, room: Room, leg: Leg, news: LegNews) -> None:
+    """Take in news of a leg and do what follows from its end."""
+    if not apply(session, leg, news):
+        return
+    if leg.role == "caller":
+        caller_left(session, room, leg.interaction_id)
+    else:
+        _agent_leg_ended(session, leg)
+
+
+def take_room_event(session: Session, room: Room, interaction_id: uuid.UUID, form: RoomForm) -> None:
+    """A participant joined: its leg is connected. One left because its call ended: its leg has ended."""
+    leg = leg_of_call(session, form.call_sid) if form.call_sid else None
+    if leg is None or leg.interaction_id != interaction_id:
+        return
+    if form.event == "participant-join":
+        apply(session, leg, LegNews(form.call_sid, "in-progress", at=form.at))
+    elif form.event == "participant-leave" and form.call_status in TERMINAL_STATUSES:
+        take_news(session, room, leg, LegNews(form.call_sid, form.call_status, at=form.at))
+
+
+def _agent_leg_ended(session: Session, leg: Leg) -> None:
+    """A ring that nobody answered ends its offer; the last leg of an agent who talked goes to routing to judge."""
+    offer = session.get(Offer, leg.offer_id) if leg.offer_id else None
+    if offer is not None and offer.state == OfferState.PENDING:
+        _never_answered(session, offer, leg.end_reason)
+        return
+    others = (other for other in open_legs(session, leg.interaction_id, "agent") if other.user_id == leg.user_id)
+    if not any(other.state == "connected" for other in others):
+        release.agent_gone(session, leg.interaction_id, leg.user_id)
+
+
+def _never_answered(session: Session, offer: Offer, end_reason: str | None) -> None:
+    """The ring ended first: nobody came, the agent declined, or the phone could not be rung."""
+    if end_reason == "no-answer":
+        time_out_offer(session, offer.id)
+    else:
+        reject_offer(session, offer.id, "unreachable" if end_reason == "failed" else "declined")

@@ -1,0 +1,374 @@
+"""A caller's way through a flow: each step is one webhook, one transaction and one answer that can be given again.
+
+The interaction's row lock makes the steps of one call follow each other; the step's number in the address tells a late
+or repeated webhook from the one that is waited for.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app import crash, events, jobs
+from app.customers.identify import BadAddress, identify, normalise
+from app.customers.models import Customer
+from app.db import database_now
+from app.interactions.models import TERMINAL, Interaction, State
+from app.interactions.move import lock_interaction, move
+from app.interactions.open import open_interaction
+from app.routing import release
+from app.routing.enqueue import enqueue_interaction
+from app.routing.models import Queue
+from ivr_flows import engine
+from ivr_flows.entry_points import EntryPoint
+from ivr_flows.events import CallerHungUp, CallEvent, QueueLeft, RecordingLeft, TransferEnded
+from ivr_flows.facts import Fact, FlowEntered, KeyPressed, NotUnderstood, PersonAsked, WordsUnderstood
+from ivr_flows.instructions import EnterQueue, Play, RecordVoicemail, Say, SendSms, TransferToAgent
+from ivr_flows.state import CallContext
+from ivr_flows.state import State as FlowState
+from telephony.flows import entry_point
+from telephony.forms import CallForm
+from telephony.models import FlowSession, Leg, WebhookReceipt
+from telephony.room import Room
+
+log = structlog.get_logger()
+
+WITHHELD = "anonymous"
+SETTLE_VOICEMAIL_S = 20  # how long a message may arrive after its caller hung up
+CALLERS_OWN = (KeyPressed, WordsUnderstood, NotUnderstood, PersonAsked)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A call's place, locked for this transaction: its interaction, its flow session and the flow's own state."""
+
+    interaction: Interaction
+    session: FlowSession
+    flow: FlowState
+
+    @property
+    def waits_in_queue(self) -> bool:
+        """Whether the flow's last word was to wait for a person, whatever became of that."""
+        return _last(self.flow, EnterQueue, TransferToAgent)
+
+
+def start_call(session: Session, room: Room, form: CallForm) -> str:
+    """Answer the first webhook of a call with its TwiML: the customer is found, the interaction opened, the flow begun.
+
+    Asked again (a retry, the fallback, a second worker at the same moment), the call gets the document that stands.
+    Raises FlowError when the number's flow cannot be used.
+    """
+    if not _is_first(session, form.call_sid):
+        return standing_document(session, room, form.call_sid)
+    crash.point("W2")
+    point = entry_point(session, room.flows, form.to)
+    if point is None or form.from_.startswith("client:"):
+        return room.documents.goodbye("not_in_use", point.language if point else None)
+    interaction = _open(session, form, point)
+    session.add(_caller_leg(session, interaction, form.call_sid))
+    flow = room.flows.get(point.flow)
+    move(session, interaction, State.IN_FLOW, actor="flow", reason=flow.name)
+    _record(session, interaction, "flow.entered", flow=flow.name, version=flow.version)
+    call = CallContext(
+        caller=interaction.remote_address,
+        called=interaction.our_address,
+        now=database_now(session),
+        customer=_snapshot(session, interaction),
+        language=interaction.language,
+        priority_min=interaction.priority_min,
+    )
+    step = engine.start(flow, call, flows=room.flows.get)
+    place = FlowSession(interaction_id=interaction.id, call_sid=form.call_sid, flow="", flow_version="", twiml="")
+    _save(session, room, interaction, place, step)
+    session.add(place)
+    session.flush()
+    return place.twiml
+
+
+def resume_call(
+    session: Session, room: Room, interaction_id: uuid.UUID, n: int, call_sid: str, event: CallEvent
+) -> str:
+    """The answer to step `n`: the next step's TwiML. A late or repeated answer gets the step that stands.
+
+    Raises LookupError when there is no such call.
+    """
+    place = lock_place(session, interaction_id)
+    if place is None or place.session.call_sid != call_sid:
+        raise LookupError("no call of this id is in a flow")
+    late_message = isinstance(event, RecordingLeft) and place.flow.ended
+    if (n != place.session.step and not late_message) or place.waits_in_queue:
+        return standing(room, place)
+    return _go_on(session, room, place, event)
+
+
+def leave_queue(session: Session, room: Room, interaction_id: uuid.UUID, reason: str) -> str | None:
+    """The caller stops waiting and the flow goes on: the next step's TwiML, None when it no longer waits.
+
+    An offer that rings is left to ring: the caller may still be answered.
+    """
+    place = lock_place(session, interaction_id)
+    if place is None or not place.waits_in_queue or place.flow.ended:
+        return None
+    if place.interaction.state == State.QUEUED:
+        move(
+            session,
+            place.interaction,
+            State.IN_FLOW,
+            actor="caller" if reason == "voicemail" else "system",
+            reason=reason,
+        )
+    if place.interaction.state != State.IN_FLOW:
+        return None
+    left = _last(place.flow, TransferToAgent)
+    return _go_on(session, room, place, TransferEnded("no-answer") if left else QueueLeft(reason))
+
+
+def caller_left(session: Session, room: Room, interaction_id: uuid.UUID) -> None:
+    """The caller's leg ended: the flow is told, then routing decides what follows.
+
+    Somebody who hangs up while leaving a message has left it: the carrier brings the message a moment later.
+    """
+    place = lock_place(session, interaction_id)
+    if place is None:
+        release.caller_gone(session, interaction_id)
+        return
+    recording = place.interaction.state == State.IN_FLOW and _last(place.flow, RecordVoicemail)
+    if place.interaction.state == State.IN_FLOW and not place.flow.ended:
+        flow = room.flows.get(place.flow.flow, place.flow.version)
+        hung_up = engine.resume(flow, place.flow, CallerHungUp())
+        _save(session, room, place.interaction, place.session, hung_up, quietly=True)
+    if recording:
+        _settle_later(session, interaction_id)
+        return
+    contained = place.flow.ended and place.flow.outcome in ("contained", "transferred")
+    release.caller_gone(session, interaction_id, contained=contained)
+
+
+def message_left(session: Session, interaction_id: uuid.UUID) -> None:
+    """A voicemail has arrived: the contact waits for somebody to hear it."""
+    interaction = lock_interaction(session, interaction_id)
+    if interaction is not None and interaction.state == State.IN_FLOW:
+        move(session, interaction, State.VOICEMAIL, actor="caller", reason=interaction.context.get("mailbox"))
+
+
+def standing_document(session: Session, room: Room, call_sid: str) -> str:
+    """The document that this call should be running now, from what is committed. Unknown calls are said goodbye to."""
+    interaction_id = session.scalars(select(FlowSession.interaction_id).where(FlowSession.call_sid == call_sid)).first()
+    place = look_up(session, interaction_id) if interaction_id else None
+    if place is None:
+        return room.documents.goodbye("goodbye", None)
+    return standing(room, place)
+
+
+def look_up(session: Session, interaction_id: uuid.UUID) -> Place | None:
+    """A call's place without a lock: for answers that change nothing."""
+    place = session.get(FlowSession, interaction_id)
+    interaction = session.get(Interaction, interaction_id)
+    if place is None or interaction is None:
+        return None
+    return Place(interaction, place, FlowState.from_json(place.state))
+
+
+def lock_place(session: Session, interaction_id: uuid.UUID) -> Place | None:
+    """A call's place, held until the transaction ends; None for a call that is in no flow."""
+    interaction = lock_interaction(session, interaction_id)
+    place = session.get(FlowSession, interaction_id, populate_existing=True)
+    if interaction is None or place is None:
+        return None
+    return Place(interaction, place, FlowState.from_json(place.state))
+
+
+def standing(room: Room, place: Place) -> str:
+    """What the state says the caller's leg should run: the flow's step, the queue's loop, or the conversation."""
+    interaction = place.interaction
+    if interaction.state in (State.ACTIVE, State.HELD, State.AGENT_LOST):
+        return room.documents.customer_room(interaction.id, interaction.language)
+    if interaction.state in TERMINAL | {State.WRAPPING} and place.waits_in_queue:
+        return room.documents.goodbye("goodbye", interaction.language)
+    return place.session.twiml
+
+
+def _go_on(session: Session, room: Room, place: Place, event: CallEvent) -> str:
+    step = _resume(session, room, place.flow, event)
+    if step.state.step != place.flow.step:
+        _save(session, room, place.interaction, place.session, step)
+    return place.session.twiml
+
+
+def _resume(session: Session, room: Room, state: FlowState, event: CallEvent) -> engine.Step:
+    flow = room.flows.get(state.flow, state.version)
+    return engine.resume(flow, state, event, now=database_now(session), flows=room.flows.get)
+
+
+def _save(
+    session: Session,
+    room: Room,
+    interaction: Interaction,
+    place: FlowSession,
+    step: engine.Step,
+    *,
+    quietly: bool = False,
+) -> None:
+    """Do what a step asks of the house and keep its place and its answer.
+
+    A queue or an agent that cannot be had sends the call on at once; what was to be said before is still said.
+    `quietly`: nobody listens any more, so only the facts and the state count.
+    """
+    spoken: tuple[Any, ...] = ()
+    _tell(session, interaction, step.facts)
+    while not quietly and (event := _perform(session, interaction, step)) is not None:
+        spoken += tuple(one for one in step.instructions if isinstance(one, Say | Play))
+        step = _resume(session, room, step.state, event)
+        _tell(session, interaction, step.facts)
+    _note_context(interaction, step.state)
+    place.flow, place.flow_version = step.state.flow, step.state.version
+    place.state, place.step = step.state.to_json(), step.state.step
+    place.updated_at = func.clock_timestamp()
+    if not quietly:
+        place.twiml = room.renderer.render(
+            (*spoken, *step.instructions),
+            interaction_id=interaction.id,
+            step=place.step,
+            our_number=interaction.our_address,
+        )
+
+
+def _perform(session: Session, interaction: Interaction, step: engine.Step) -> CallEvent | None:
+    """What the house must do for a step; an event when it cannot be done and the flow must go on."""
+    for number, instruction in enumerate(step.instructions):
+        match instruction:
+            case SendSms():
+                _send_text(session, interaction, instruction.text, f"flow:{interaction.id}:{step.state.step}:{number}")
+            case RecordVoicemail():
+                interaction.context = {**interaction.context, "mailbox": instruction.mailbox}
+            case EnterQueue():
+                return _enter_queue(session, interaction, instruction)
+            case TransferToAgent():
+                return TransferEnded("failed")
+            case _:
+                pass
+    if step.state.ended and step.state.outcome == "voicemail" and interaction.state == State.IN_FLOW:
+        move(session, interaction, State.VOICEMAIL, actor="caller", reason=interaction.context.get("mailbox"))
+    return None
+
+
+def _enter_queue(session: Session, interaction: Interaction, entering: EnterQueue) -> CallEvent | None:
+    queue = session.scalars(select(Queue).where(Queue.key == entering.queue)).one_or_none()
+    if queue is None:
+        log.error("flow.unknown_queue", queue=entering.queue, interaction_id=str(interaction.id))
+        return QueueLeft("no_queue")
+    interaction.context = {**interaction.context, "facts": dict(entering.facts)}
+    enqueue_interaction(session, interaction, queue, priority_min=entering.priority_min)
+    return None
+
+
+def _send_text(session: Session, interaction: Interaction, body: str, client_id: str) -> None:
+    """Text the caller, once per step. A number that cannot be texted, or opted out, never disturbs the call."""
+    from app.interactions.messages import send_message
+
+    try:
+        with session.begin_nested():
+            send_message(session, None, interaction.customer_id, body, client_id, to=interaction.remote_address)
+    except ValueError as refused:
+        log.info("flow.text_not_sent", interaction_id=str(interaction.id), why=type(refused).__name__)
+
+
+def _is_first(session: Session, call_sid: str) -> bool:
+    """Whether nobody answered this call before; a second worker waits here until the first has committed."""
+    receipt = insert(WebhookReceipt).values(source="voice.incoming", dedupe_key=call_sid)
+    return session.execute(receipt.on_conflict_do_nothing().returning(WebhookReceipt.id)).first() is not None
+
+
+def _open(session: Session, form: CallForm, point: EntryPoint) -> Interaction:
+    number = number_of(form.from_)
+    customer = identify(session, "phone", number)
+    return open_interaction(
+        session,
+        channel="voice",
+        direction="inbound",
+        customer_id=customer.id,
+        remote_address=number,
+        our_address=form.to,
+        language=point.language or customer.language,
+        priority_min=point.priority_min,
+    )
+
+
+def number_of(address: str) -> str:
+    """The caller's number in E.164, or `anonymous` for one that is withheld or that nobody could call back."""
+    try:
+        return normalise("phone", address) or WITHHELD
+    except BadAddress:
+        return WITHHELD
+
+
+def is_known(session: Session, interaction_id: uuid.UUID) -> bool:
+    return session.get(Interaction, interaction_id) is not None
+
+
+def _caller_leg(session: Session, interaction: Interaction, call_sid: str) -> Leg:
+    return Leg(
+        interaction_id=interaction.id,
+        role="caller",
+        call_sid=call_sid,
+        state="connected",
+        connected_at=database_now(session),
+    )
+
+
+def _snapshot(session: Session, interaction: Interaction) -> dict[str, Any]:
+    """What a flow may know of the customer: plain values."""
+    customer = session.get_one(Customer, interaction.customer_id)
+    return {"name": customer.name or "", "is_known": bool(customer.name), "language": customer.language or ""}
+
+
+def _tell(session: Session, interaction: Interaction, facts: Sequence[Fact]) -> None:
+    for fact in facts:
+        if isinstance(fact, FlowEntered):
+            _record(session, interaction, "flow.entered", flow=fact.flow, version=fact.version)
+        else:
+            actor = "caller" if isinstance(fact, CALLERS_OWN) else "flow"
+            node = getattr(fact, "node", "")
+            _record(session, interaction, "flow.step", actor=actor, node=node, kind=fact.kind, text=fact.describe())
+
+
+def _record(session: Session, interaction: Interaction, kind: str, /, *, actor: str = "flow", **data: Any) -> None:
+    events.record(
+        session,
+        kind,
+        actor=actor,
+        customer_id=interaction.customer_id,
+        interaction_id=interaction.id,
+        queue_id=interaction.queue_id,
+        **data,
+    )
+
+
+def _note_context(interaction: Interaction, state: FlowState) -> None:
+    """What the agent will see: the way through the flow in words, and the language it went on in."""
+    path = [f"{stop.title} ({stop.because})" if stop.because else stop.title for stop in state.path]
+    interaction.context = {**interaction.context, "path": path}
+    interaction.language = state.language
+
+
+def _last(state: FlowState, *kinds: type) -> bool:
+    return bool(state.instructions) and isinstance(state.instructions[-1], kinds)
+
+
+def _settle_later(session: Session, interaction_id: uuid.UUID) -> None:
+    """Give the message time to arrive, then ask routing what the caller's leaving means."""
+    run_at = session.execute(select(func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, SETTLE_VOICEMAIL_S)))
+    jobs.enqueue(
+        session,
+        "voice.settle_voicemail",
+        lock=f"interaction:{interaction_id}",
+        run_at=run_at.scalar_one(),
+        interaction_id=str(interaction_id),
+    )

@@ -79,7 +79,7 @@ def _refused(refusal: TwilioRestException) -> CarrierError:
     return CarrierError(reason, retryable=busy or broken, unsure=broken, gone=gone, code=refusal.code)
 
 
-class BaseUrlHttpClient(TwilioHttpClient):  # type: ignore[misc]  # the client has no types
+class BaseUrlHttpClient(TwilioHttpClient):  # type: ignore[misc]
     """Sends api.twilio.com's requests to another base; its other products' go below it by their name."""
 
     def __init__(self, base: str, **options: Any) -> None:

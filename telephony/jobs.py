@@ -24,10 +24,9 @@ from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction
 from app.routing import release
 from app.routing.models import Offer, OfferState
-from app.routing.offers import reject_offer
 from recordings.announce import announce_recording
 from recordings.models import Recording, RecordingState
-from telephony import legs, reconcile, steps
+from telephony import legs, numbers, queueing, reconcile, steps
 from telephony.carrier import CarrierError
 from telephony.legs import LegNews
 from telephony.models import Leg
@@ -38,11 +37,8 @@ log = structlog.get_logger()
 TALKING = (State.ACTIVE, State.HELD, State.AGENT_LOST)
 REJOIN_RING_S = 10
 CUSTOMER_RING_S = 30
+LONGEST_TWIML = 4000  # the carrier takes no more in a request; the loop's address then gives what stands
 LATEST_RING_S = 2  # an offer with less time left is not worth a ring
-
-
-class StillUnknown(Exception):
-    """The carrier's answer was lost and a look-up could not settle it either; the job is tried again."""
 
 
 def register(room: Room) -> None:
@@ -79,15 +75,12 @@ def stop_ringing(room: Room, offer_id: int) -> None:
     """Cancel the ring of an offer that is over. One that was answered meanwhile is told so by its own webhook."""
     with unit_of_work() as session:
         leg = session.scalars(select(Leg).where(Leg.offer_id == offer_id)).one_or_none()
-    if leg is None or leg.state == "ended":
-        return
-    if leg.call_sid is None:
-        raise StillUnknown("the ring's call is not known yet")
-    room.carrier.end_leg(leg.call_sid, only_ringing=True)
+    if leg is not None and leg.state != "ended":
+        _end(room, leg, only_ringing=True)
 
 
 def rejoin_agent(room: Room, interaction_id: str) -> None:
-    """Ring the lost agent again; the softphone answers by itself. Not while another leg of theirs is up or on its way."""
+    """Ring the lost agent again (the softphone answers by itself), unless a leg of theirs is up or on its way."""
     with unit_of_work() as session:
         ring = _attempt_to_rejoin(session, room, uuid.UUID(interaction_id))
     if ring is not None:
@@ -98,7 +91,9 @@ def dial_out(room: Room, interaction_id: str) -> None:
     """An agent calls a customer: the agent's own softphone first."""
     with unit_of_work() as session:
         offer_id = session.scalars(
-            select(Offer.id).where(Offer.interaction_id == uuid.UUID(interaction_id), Offer.state == OfferState.ACCEPTED)
+            select(Offer.id).where(
+                Offer.interaction_id == uuid.UUID(interaction_id), Offer.state == OfferState.ACCEPTED
+            )
         ).first()
     if offer_id is not None:
         ring_agent(room, offer_id)
@@ -190,10 +185,19 @@ def leave_queue(room: Room, interaction_id: str, reason: str) -> None:
     """The queue's limit was reached: the flow goes on, mostly to a message."""
     with unit_of_work() as session:
         document = steps.leave_queue(session, room, uuid.UUID(interaction_id), reason)
+        interaction = session.get(Interaction, uuid.UUID(interaction_id))
+        if document is None and interaction is not None and interaction.state == State.IN_FLOW:
+            document = queueing.standing(session, room, interaction)  # the first try went no further than the commit
         callers = legs.open_legs(session, uuid.UUID(interaction_id), "caller")
-    if document is not None or callers:
+    if document is not None:
         for caller in callers:
-            _unless_gone(lambda sid=caller.call_sid: room.carrier.move_leg(sid, url=room.urls.wait(uuid.UUID(interaction_id))))  # type: ignore[misc]
+            _move(room, caller, document)
+
+
+def look_around(room: Room) -> None:
+    """The half-minute's check: open legs and our numbers, held against what the carrier says."""
+    reconcile.reconcile(room)
+    numbers.sync_numbers(room)
 
 
 def settle_voicemail(room: Room, interaction_id: str) -> None:
@@ -210,8 +214,6 @@ def hang_up(room: Room, interaction_id: str) -> None:
         ending = legs.open_legs(session, uuid.UUID(interaction_id))
     for leg in ending:
         _end(room, leg)
-    if any(leg.call_sid is None for leg in ending):
-        raise StillUnknown("a leg's call is not known yet")
 
 
 def _attempt_for_offer(session: Session, room: Room, offer_id: int) -> Ring | None:
@@ -287,9 +289,7 @@ def _attempt_customer(session: Session, room: Room, interaction_id: uuid.UUID) -
     )
 
 
-def _attempted(
-    session: Session, interaction: Interaction, role: str, user_id: int | None, offer_id: int | None
-) -> Leg:
+def _attempted(session: Session, interaction: Interaction, role: str, user_id: int | None, offer_id: int | None) -> Leg:
     leg = Leg(interaction_id=interaction.id, role=role, user_id=user_id, offer_id=offer_id, state="attempted")
     leg.created_at = database_now(session)
     session.add(leg)
@@ -390,11 +390,13 @@ def _is_recorded(session: Session, interaction: Interaction) -> bool:
 
 
 def _move(room: Room, leg: Leg, document: str) -> bool:
-    """Give a leg another document; False when its call is over, which is then noted."""
+    """Give a caller's leg another document; False when its call is over, which is then noted."""
     if leg.call_sid is None:
         return False
+    too_long = len(document) > LONGEST_TWIML
+    where = {"url": room.urls.wait(leg.interaction_id)} if too_long else {"twiml": document}
     try:
-        room.carrier.move_leg(leg.call_sid, twiml=document)
+        room.carrier.move_leg(leg.call_sid, **where)
     except CarrierError as error:
         if not error.gone:
             raise
@@ -403,9 +405,20 @@ def _move(room: Room, leg: Leg, document: str) -> bool:
     return True
 
 
-def _end(room: Room, leg: Leg) -> None:
-    if leg.call_sid is not None:
-        room.carrier.end_leg(leg.call_sid)
+def _end(room: Room, leg: Leg, *, only_ringing: bool = False) -> None:
+    """Hang a leg up. One whose call is not known is looked up first; none at the carrier means that it never rang."""
+    call_sid = leg.call_sid
+    if call_sid is None:
+        found = room.carrier.find_call(_address(leg), leg.created_at)
+        _store(room, leg.id, LegNews(found.sid, found.status) if found else LegNews(None, "failed"))
+        call_sid = found.sid if found else None
+    if call_sid is not None:
+        room.carrier.end_leg(call_sid, only_ringing=only_ringing)
+
+
+def _address(leg: Leg) -> str:
+    with unit_of_work() as session:
+        return reconcile.address_of(session, leg)
 
 
 def _unless_gone(ask: Callable[[], None]) -> None:
@@ -431,5 +444,6 @@ HANDLERS: dict[str, Callable[..., None]] = {
     "voice.hang_up": hang_up,
     "voice.dial_out": dial_out,
     "voice.dial_customer": dial_customer,
-    "voice.reconcile": reconcile.reconcile,
+    "voice.reconcile": look_around,
+    "voice.numbers": numbers.sync_numbers,
 }

@@ -134,9 +134,13 @@ def _agent_leg_ended(session: Session, leg: Leg) -> None:
     if offer is not None and offer.state == OfferState.PENDING:
         _never_answered(session, offer, leg.end_reason)
         return
-    others = (other for other in open_legs(session, leg.interaction_id, "agent") if other.user_id == leg.user_id)
-    if not any(other.state == "connected" for other in others):
+    standing = [other for other in open_legs(session, leg.interaction_id) if other.state == "connected"]
+    if any(other.role == "agent" and other.user_id == leg.user_id for other in standing):
+        return
+    if any(other.role == "caller" for other in standing):
         release.agent_gone(session, leg.interaction_id, leg.user_id)
+    elif offer is None or offer.state == OfferState.ACCEPTED:
+        release.caller_gone(session, leg.interaction_id)  # an outbound call whose customer never came
 
 
 def _never_answered(session: Session, offer: Offer, end_reason: str | None) -> None:

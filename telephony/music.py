@@ -1,4 +1,4 @@
-"""Audio that the house makes itself, as WAV for a phone line (8 kHz, 16 bit): the waiting music and the ringback tone."""
+"""Audio that the house makes, as WAV for a phone line (8 kHz, 16 bit): the waiting music and the ringback tone."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ LOCK_TIMEOUT = "4s"  # the failed webhook may still hold the call; the carrier w
 
 
 def document(room: Room, form: CallForm) -> str:
-    """The step that stands for this call, begun now if need be; after three failures or without a database, an apology."""
+    """The step that stands, begun now if need be; after three failures, or without a database, an apology."""
     try:
         with unit_of_work() as session:
             session.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))

@@ -20,6 +20,7 @@ from app import crash, events, jobs
 from app.customers.identify import BadAddress, identify, normalise
 from app.customers.models import Customer
 from app.db import database_now
+from app.interactions.messages import send_message
 from app.interactions.models import TERMINAL, Interaction, State
 from app.interactions.move import lock_interaction, move
 from app.interactions.open import open_interaction
@@ -271,11 +272,17 @@ def _enter_queue(session: Session, interaction: Interaction, entering: EnterQueu
 
 def _send_text(session: Session, interaction: Interaction, body: str, client_id: str) -> None:
     """Text the caller, once per step. A number that cannot be texted, or opted out, never disturbs the call."""
-    from app.interactions.messages import send_message
-
     try:
         with session.begin_nested():
-            send_message(session, None, interaction.customer_id, body, client_id, to=interaction.remote_address)
+            send_message(
+                session,
+                None,
+                interaction.customer_id,
+                body,
+                client_id,
+                to=interaction.remote_address,
+                our_address=interaction.our_address,
+            )
     except ValueError as refused:
         log.info("flow.text_not_sent", interaction_id=str(interaction.id), why=type(refused).__name__)
 

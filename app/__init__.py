@@ -12,6 +12,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """Wire settings, extensions, rooms and adapters. Raises SettingsError when a setting cannot be used."""
     import digital_channels
     import recordings
+    import telephony
     from app import accounts, db, desktop, health, logs, pages, postgres, routing
     from app.accounts.entry import PUBLIC, enter
 
@@ -30,4 +31,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     desktop.init(app, settings)
     recordings.init(app, settings)
     digital_channels.init(app, settings)
+    telephony.register(app, settings)
     return app

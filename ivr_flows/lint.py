@@ -97,28 +97,33 @@ def questions_lead_to_a_person(graph: Graph) -> Iterator[Finding]:
 def languages_are_complete(graph: Graph) -> Iterator[Finding]:
     languages = graph.header.languages
     for node, path, value in _all_pieces(graph):
-        texts: Iterable[Text] = (
-            value.texts() if isinstance(value, PromptText) else [value] if isinstance(value, Text) else []
-        )
-        for text in texts:
+        for text in _texts(value):
             yield from _missing_languages(node, path, text, languages)
         if isinstance(value, PromptText | Text | Words):
             yield from _unknown_languages(node, path, value, languages)
 
 
+def _texts(value: object) -> Iterable[Text]:
+    """The texts that callers hear in this field, in whatever language."""
+    if isinstance(value, PromptText):
+        return value.texts()
+    return [value] if isinstance(value, Text) else []
+
+
 def _missing_languages(node: Node, path: FieldPath, text: Text, languages: tuple[str, ...]) -> Iterator[Finding]:
-    if "" in text.by_language:
-        if (
-            len(languages) > 1
-            and any(map(str.isalpha, _without_templates(text.by_language[""])))
-            and not isinstance(text, Audio)  # music needs no translation
-            and not isinstance(node, SetNode | TransferNode)
-        ):
-            yield Finding(node.id, path, f"is in one language only; give one text for each of: {', '.join(languages)}")
-        return
     missing = [language for language in languages if not text.is_in(language)]
-    if missing:
-        yield Finding(node.id, path, f"has no text in: {', '.join(missing)}")
+    if "" not in text.by_language:
+        if missing:
+            yield Finding(node.id, path, f"has no text in: {', '.join(missing)}")
+    elif len(languages) > 1 and _needs_translation(node, path, text):
+        yield Finding(node.id, path, f"is in one language only; give one text for each of: {', '.join(languages)}")
+
+
+def _needs_translation(node: Node, path: FieldPath, text: Text) -> bool:
+    """Music, the values of variables and the names of agents are the same in every language; so is a lone variable."""
+    if isinstance(text, Audio) or isinstance(node, SetNode) or (isinstance(node, TransferNode) and path == ("agent",)):
+        return False
+    return any(map(str.isalpha, _without_templates(text.by_language[""])))
 
 
 def _unknown_languages(

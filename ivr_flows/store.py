@@ -148,42 +148,52 @@ class FlowStore:
             version is not None and not _VERSION.match(version)
         ):  # they become file names and keys
             raise self._unknown(name, version)
-        with self._lock:
-            if version is not None and (name, version) in self._pinned:
-                return self._pinned[name, version]
-            self._refresh_if_due()
-            return self._live_flow(name) if version is None else self._pinned_flow(name, version)
+        if version is not None and (name, version) in self._pinned:
+            return self._pinned[name, version]
+        self._refresh_if_due()
+        return self._live_flow(name) if version is None else self._pinned_flow(name, version)
 
     def names(self) -> list[str]:
         """The flows that have a file or are live, in order."""
+        self._refresh_if_due()
         with self._lock:
-            self._refresh_if_due()
             return sorted({*self._live, *(name for name in self._seen if name != ENTRY_POINTS)})
 
     def entry_points(self) -> EntryPoints:
         """Which number leads where: the file's, or the last good ones; none at all when there never was a good file."""
-        with self._lock:
-            self._refresh_if_due()
-            if self._entry_points is None:
-                kept = self._archive.latest(ENTRY_POINTS)
-                self._entry_points = load_entry_points(kept[1]) if kept else EntryPoints()
-            return self._entry_points
+        self._refresh_if_due()
+        if self._entry_points is None:
+            kept = self._archive.latest(ENTRY_POINTS)
+            self._entry_points = load_entry_points(kept[1]) if kept else EntryPoints()
+        return self._entry_points
 
     def problems(self) -> dict[str, FlowError]:
         """Files that are not live as they stand, by flow name; "entry_points" for that file."""
+        self._refresh_if_due()
         with self._lock:
-            self._refresh_if_due()
             return dict(self._problems)
 
     def refresh(self) -> None:
-        """Look at every file now."""
+        """Look at every file now. Call it once before serving, so that no caller waits for the first look."""
         with self._lock:
-            self._checked_at = self._monotonic()
             self._look_at_files()
+            self._checked_at = self._monotonic()
 
     def _refresh_if_due(self) -> None:
-        if self._checked_at is None or self._monotonic() - self._checked_at >= self._check_every_s:
-            self.refresh()
+        """Look at the files when it is time.
+
+        Only one thread does; the others go on with what is live. They may hold database connections that the one
+        needs, so they must not wait for it.
+        """
+        if self._checked_at is None:
+            with self._lock:
+                if self._checked_at is None:
+                    self.refresh()
+        elif self._monotonic() - self._checked_at >= self._check_every_s and self._lock.acquire(blocking=False):
+            try:
+                self.refresh()
+            finally:
+                self._lock.release()
 
     def _look_at_files(self) -> None:
         files = {path.stem: path for path in sorted(self._folder.glob("*.yaml"))}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,25 @@ def test_removed_entry_points_leave_the_last_good_ones(folder):
 
 def test_without_entry_points_no_number_leads_anywhere(folder):
     assert store_of(folder).entry_points().for_number("+15005550006") is None
+
+
+def test_callers_do_not_wait_while_another_looks_at_the_files(folder):
+    looking, may_go_on = threading.Event(), threading.Event()
+
+    class Slow(MemoryArchive):
+        def save(self, name: str, version: str, text: str) -> None:
+            super().save(name, version, text)
+            if "Second" in text:
+                looking.set()
+                assert may_go_on.wait(10)
+
+    store = store_of(folder, Slow())
+    store.get("main")
+    (folder / "main.yaml").write_text(SECOND)
+    other = threading.Thread(target=store.get, args=["main"])
+    other.start()
+    assert looking.wait(10)
+    assert store.get("main").title == "First"
+    may_go_on.set()
+    other.join(10)
+    assert store.get("main").title == "Second"

@@ -60,6 +60,16 @@ class Recogniser:
         """Which engine serves which language, and why."""
         return self._choices
 
+    @property
+    def live_pid(self) -> int | None:
+        """Process id of the child that hears calls; None while there is none."""
+        return self._live.pid
+
+    @property
+    def batch_pid(self) -> int | None:
+        """Process id of the child that transcribes recordings; None while there is none."""
+        return self._batch.pid
+
     def serves(self, language: str) -> bool:
         """Whether speech in this language can be understood."""
         choice = self._choices.get(heard_as(language))

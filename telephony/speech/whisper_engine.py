@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import soxr
 
 from telephony.speech.errors import SpeechError
@@ -15,6 +16,11 @@ from telephony.speech.stt import Caps, Result, Word
 NAME = "tiny.en"
 WHISPER_HZ = 16000
 SHORTEST_S = 0.1
+# Whisper was made for windows of 30 s and pads everything to that; most of an utterance's time goes into the padding.
+# Measured with 40 telephone utterances: 15 s with 8 s of padding take 0.4 s of CPU instead of 1.1, same words; 5 s with
+# 1 s of padding make it repeat itself.
+FRAMES_PER_S = 100
+SHORTEST_WINDOW_S, PADDING_S = 15, 8
 
 
 def bundled_model() -> Path | None:
@@ -38,6 +44,8 @@ class WhisperEngine:
             self._model: Any = WhisperModel(
                 str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=workers
             )
+            encode_whole = self._model.encode
+            self._model.encode = lambda features: encode_whole(without_padding(features))
         except (ImportError, RuntimeError, ValueError, OSError) as error:
             raise SpeechError(f"The Whisper model in {model} could not be loaded: {error}") from error
         self.name = NAME
@@ -70,6 +78,15 @@ class WhisperEngine:
         )
         words = tuple(_word(word, duration) for segment in segments for word in segment.words or ())
         return Result(" ".join(word.text for word in words), words, language, "whisper", self.name, duration)
+
+
+def without_padding(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Cut a window's padding (columns of zeros at its end) to what Whisper needs; features are (bands, frames)."""
+    if features.ndim != 2:
+        return features
+    heard = np.flatnonzero(features.any(axis=0))
+    frames = max(SHORTEST_WINDOW_S * FRAMES_PER_S, (heard[-1] + 1 if len(heard) else 0) + PADDING_S * FRAMES_PER_S)
+    return np.ascontiguousarray(features[:, : frames // 2 * 2])
 
 
 def _word(heard: Any, duration: float) -> Word:

@@ -49,11 +49,14 @@ def make_asgi(flask_app: Flask) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.hub = Hub(plain_url(flask_app.config["DATABASE_URL"]))
         tail = asyncio.create_task(app.state.hub.run())
+        warming = asyncio.create_task(recogniser().warm()) if settings.warm_speech else None
         yield
         app.state.hub.stop()
         tail.cancel()
+        if warming:
+            warming.cancel()
 
-    from telephony.media import media_socket
+    from telephony.media import media_socket, recogniser
 
     routes: list[BaseRoute] = [Route("/live", live), WebSocketRoute("/media/{token}", media_socket)]
     if settings.is_local:

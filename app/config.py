@@ -61,6 +61,8 @@ class Settings:
     """PROMPT_VOICE: `home` renders prompts here and plays them; `carrier` lets the carrier's voices speak (default)."""
     log_level: str
     """LOG_LEVEL: debug, info, warning or error (default info)."""
+    warm_speech: bool
+    """SPEECH_WARM: 1 loads the recognisers when web starts, so that the first call's transcript need not wait."""
     demo: bool
     """DEMO: 1 shows the demo's sign-in help and seeds its people; the default in local mode."""
 
@@ -105,6 +107,7 @@ class Settings:
             flows_dir=_folder("FLOWS_DIR", env.get("FLOWS_DIR") or ROOT / "ivr_flows" / "flows"),
             prompt_voice=_one_of("PROMPT_VOICE", env.get("PROMPT_VOICE") or "carrier", ("home", "carrier")),
             log_level=_one_of("LOG_LEVEL", env.get("LOG_LEVEL") or "info", ("debug", "info", "warning", "error")),
+            warm_speech=_one_of("SPEECH_WARM", env.get("SPEECH_WARM") or "0", ("0", "1")) == "1",
             demo=_one_of("DEMO", env.get("DEMO") or ("1" if local else "0"), ("0", "1")) == "1",
         )
 

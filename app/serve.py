@@ -28,11 +28,19 @@ def main() -> None:
         raise SystemExit(f"\n{error}") from None
     settings.var_dir.mkdir(parents=True, exist_ok=True)
     url = _start_database(settings)
-    env = {**os.environ, "DATABASE_URL": url, "PYTHONUNBUFFERED": "1"}
+    env = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "PYTHONUNBUFFERED": "1",
+        "SPEECH_CACHE": os.environ.get("SPEECH_CACHE") or str(settings.var_dir / "speech"),
+        "SPEECH_WARM": "1",
+        "CARRIER_WARM_SPEECH": "1",
+    }
     if settings.demo:
         _say("Seeding the demo company: people, queues, numbers")
         _run("-m", "flask", "--app", "app", "seed-demo", env=env)
     _say_speech(env)
+    env["SPEECH_FETCH"] = "never"  # what could be fetched is there now; the processes need not ask again
     manager = Manager()
     for name, command in _processes(settings).items():
         manager.add_process(name, command, env=env, cwd=str(ROOT))

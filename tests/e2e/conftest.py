@@ -1,0 +1,127 @@
+"""The demo company's house with recognisers, and browsers for its people."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_security import hash_password
+from playwright.async_api import Browser
+from sqlalchemy import select
+
+from app.accounts.models import User
+from app.config import ROOT
+from app.db import unit_of_work
+from app.interactions.models import Disposition
+from app.routing.models import Queue, QueueMember
+from telephony.models import PhoneNumber
+from tests.e2e.people import SIGN_IN, AgentDesk, CallerPage, Voices
+from tests.support.browser import chromium
+from tests.support.house import LINE, House
+from tests.support.people import a_person
+
+CLOSED_LINE = "+15005550009"
+"""Answered by the same flow on a day that is closed."""
+DEMO_FLOWS = ROOT / "ivr_flows" / "flows"
+
+
+@pytest.fixture(scope="session")
+def voices() -> Iterator[Voices]:
+    voices = Voices()
+    yield voices
+    voices.recogniser.close_sync()
+
+
+@pytest.fixture(scope="module")
+def flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's own flow files, and its main flow as it is on a closed day."""
+    folder = tmp_path_factory.mktemp("flows")
+    for file in DEMO_FLOWS.glob("*.yaml"):
+        (folder / file.name).write_text(file.read_text())
+    main = (DEMO_FLOWS / "main.yaml").read_text()
+    always_open = "weekly: 24/7"
+    assert always_open in main
+    (folder / "closed.yaml").write_text(main.replace(always_open, "weekly: {}"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def running_house(database_url: str, flows: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(database_url, tmp_path_factory.mktemp("house"), hears=True, flows=flows).open()
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def house(running_house: House, database: str) -> Iterator[House]:
+    """The running house with the demo's queues, outcomes and lines."""
+    with unit_of_work() as session:
+        for key in ("sales", "support", "billing"):
+            session.add(Queue(key=key, name=key.title(), ring_s=20, wrap_up_s=120))
+        session.add(Disposition(code="SALE", label="Sale made"))
+        session.add(Disposition(code="SOLVED", label="Question answered"))
+        session.add(PhoneNumber(number=LINE, label="Main line", flow="main", language="en"))
+        session.add(PhoneNumber(number=CLOSED_LINE, label="Closed line", flow="closed", language="en"))
+    own_line(running_house, CLOSED_LINE)
+    yield running_house
+    running_house.tidy_up()
+
+
+def own_line(house: House, number: str) -> None:
+    """Tell the carrier where a number's calls and texts go."""
+    base = house.front.url
+    numbers = house.carrier().incoming_phone_numbers
+    if not numbers.list(phone_number=number):
+        numbers.create(
+            phone_number=number,
+            voice_url=f"{base}/voice/incoming",
+            voice_fallback_url=f"{base}/voice/fallback",
+            status_callback=f"{base}/voice/status",
+            sms_url=f"{base}/sms/incoming",
+        )
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def ana(house: House) -> str:
+    """Ana's address for signing in; she works in every queue."""
+    return an_agent("Ana Souza")
+
+
+def an_agent(name: str) -> str:
+    """An agent with a password, member of every queue; the address to sign in with."""
+    user = a_person("agent", name=name)
+    app = Flask("hashing")
+    app.config.update(SECURITY_PASSWORD_HASH="argon2", SECURITY_PASSWORD_SALT="x", SECRET_KEY=secrets.token_hex())
+    from flask_security import Security, SQLAlchemySessionUserDatastore
+
+    from app.accounts.models import Role
+    from app.db import request_session
+
+    Security(app, SQLAlchemySessionUserDatastore(request_session, User, Role), register_blueprint=False)
+    with app.app_context(), unit_of_work() as session:
+        kept = session.get_one(User, user.id)
+        kept.password = hash_password(SIGN_IN["password"])
+        for queue_id in session.scalars(select(Queue.id)):
+            session.add(QueueMember(queue_id=queue_id, user_id=user.id))
+        return kept.email
+
+
+@pytest.fixture
+async def agent(house: House, browser: Browser, voices: Voices, ana: str) -> AgentDesk:
+    """Ana at her desk, available."""
+    return await AgentDesk.starts_shift(browser, house.front.url, voices, ana)
+
+
+@pytest.fixture
+async def caller(house: House, browser: Browser, voices: Voices) -> CallerPage:
+    """A caller at the phone page, with a number of their own."""
+    return await CallerPage.opens(browser, house.front.url, voices, "+15550142030")

@@ -178,6 +178,7 @@ class Carrier:
     def _begin(self, call: Call, how: Application) -> None:
         call.fallback = how.fallback
         call.callback = how.at_end
+        self.journal.call_changed(call)
         if not how.voice_url:
             self.alerts.add(11100, "The number or application has no voice URL.", call.sid)
             call.end("failed")

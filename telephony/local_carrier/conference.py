@@ -275,26 +275,27 @@ class Conference:
 
     def remove(self, seat: Seat, reason: str) -> None:
         """A leg goes out: by itself, by REST or because the conference ended. Once; later calls do nothing."""
-        if self._seats.pop(seat.call.sid, None) is None:
+        if not self._take_out(seat, reason):
             return
+        how = "kicked" if reason == KICKED else "left"
+        if seat.end_on_exit:
+            self._end(f"participant-with-end-conference-on-exit-{how}", seat)
+            return
+        if self.is_running and seat.beep_on_exit:
+            self._beep(tones.exit_beep())
+        self._close_when_empty(f"last-participant-{how}", seat)
+
+    def _take_out(self, seat: Seat, reason: str) -> bool:
+        if self._seats.pop(seat.call.sid, None) is None:
+            return False
         seat.is_in = False
         seat.close()
         seat.call.seat = None
         if seat.call.source is seat:
             seat.call.source = seat.call.voice
-        self._tell(
-            "participant-leave",
-            seat,
-            {"ParticipantCallStatus": seat.call.status, "ReasonParticipantLeft": reason},
-        )
-        if seat.end_on_exit and reason != ENDED_BY_API:
-            how = "kicked" if reason == KICKED else "left"
-            self._end(f"participant-with-end-conference-on-exit-{how}", seat)
-            return
-        if self.is_running and seat.beep_on_exit:
-            self._beep(tones.exit_beep())
-        how = "kicked" if reason == KICKED else "left"
-        self._close_when_empty(f"last-participant-{how}", seat)
+        told = {"ParticipantCallStatus": seat.call.status, "ReasonParticipantLeft": reason}
+        self._tell("participant-leave", seat, told)
+        return True
 
     def end_by_api(self) -> None:
         """End it at once: everybody goes on with their own script."""
@@ -303,9 +304,8 @@ class Conference:
     def _end(self, reason: str, by: Seat | None) -> None:
         why = ENDED_BY_API if by is None else MODERATOR_LEFT
         for seat in self.seats:
-            seat.end_on_exit = False
             seat.leave(why)
-            self.remove(seat, why)
+            self._take_out(seat, why)
         for seat in list(self.reserved.values()):
             seat.call.end("canceled")
         self.reserved.clear()

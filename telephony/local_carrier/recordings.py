@@ -253,13 +253,22 @@ class Recordings:
         else:
             empty = absent or seconds <= 0
             recording.change(status="absent" if empty else "completed", duration_s=0.0 if empty else seconds)
-        await asyncio.to_thread(self._save, recording)
         recording.finished.set()
+        if recording.sid not in self._recordings:
+            self._remove_files(recording)
+            return
+        await asyncio.to_thread(self._save, recording)
         self._tell(recording, recording.status)
 
     def delete(self, recording: Recording) -> None:
-        """Throw a recording away, file and description."""
+        """Throw a recording away, file and description; one that still runs is stopped, and goes when it is written."""
         self._recordings.pop(recording.sid, None)
+        self.stop(recording)
+        if recording.finished.is_set():
+            self._remove_files(recording)
+
+    @staticmethod
+    def _remove_files(recording: Recording) -> None:
         for path in (recording.path, recording.path.with_suffix(".json"), recording.path.with_suffix(".raw")):
             path.unlink(missing_ok=True)
 

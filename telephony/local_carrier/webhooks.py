@@ -38,7 +38,7 @@ class FetchError(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """What the application answered, after redirects. `url` is where it was found in the end; header names are lower."""
+    """What the application answered. `url` is where it was found after redirects; header names are in lower case."""
 
     status: int
     content_type: str
@@ -207,7 +207,13 @@ class Conversation:
                 timeout=aiohttp.ClientTimeout(sock_connect=limits.connect_s, sock_read=limits.read_s),
             ) as response:
                 body = await _limited(response, wanted.max_bytes, url)
-                return Reply(response.status, response.content_type, body, url, {name.lower(): value for name, value in response.headers.items()})
+                return Reply(
+                    response.status,
+                    response.content_type,
+                    body,
+                    url,
+                    {name.lower(): value for name, value in response.headers.items()},
+                )
         except (aiohttp.ClientError, TimeoutError, ValueError) as problem:
             raise _failure(problem, url) from problem
 

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from tests.telephony.local_carrier.phone import loudness, strength, tone
+from tests.telephony.local_carrier.application import Answer
+from tests.telephony.local_carrier.phone import loudness, strength, tone, wav_of
 
 
 def _call(phones, line):
@@ -44,9 +45,6 @@ def test_sound_that_cannot_be_had_is_skipped(application, phones, line, sounds):
 
 
 def test_sound_is_asked_for_again_only_with_its_etag(application, phones, line, sounds):
-    from tests.telephony.local_carrier.application import Answer
-    from tests.telephony.local_carrier.phone import wav_of
-
     def cached(asked):
         if asked.headers.get("if-none-match") == '"one"':
             return Answer(b"", status=304)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 
 import pytest
 
@@ -209,8 +210,6 @@ def test_failed_status_callback_is_an_alert_and_harms_nothing(application, phone
 
 
 def _alerts_of(client, call_sid: str, code: str):
-    import time
-
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         found = [item for item in client.monitor.v1.alerts.list() if item.resource_sid == call_sid]

@@ -1,0 +1,118 @@
+"""What a waiting caller is told, and the ways out of the queue."""
+
+from __future__ import annotations
+
+import pytest
+
+from telephony import jobs
+from telephony.room import room_of
+from telephony.wait_loop import Place, Told, announce
+from tests.telephony.voice.conftest import House
+
+NOW = 1_800_000_000
+
+
+@pytest.mark.parametrize(
+    ("place", "told", "expected"),
+    [
+        (Place(1, 1, 1), Told(began=NOW), []),
+        (Place(1, 1, 1), Told(began=NOW - 20), ["leave_message"]),
+        (Place(3, 2, 4), Told(began=NOW), ["position", "wait_range", "leave_message"]),
+        (Place(3, 1, 1), Told(began=NOW), ["position", "wait_short", "leave_message"]),
+        (Place(6, None, None), Told(began=NOW), ["position_far", "leave_message"]),
+        (Place(3, 2, 4), Told(NOW - 89, 3, 4, NOW - 100, True), []),
+        (Place(3, 2, 4), Told(NOW - 90, 3, 4, NOW - 100, True), ["position", "wait_range"]),
+        (Place(2, 2, 4), Told(NOW - 14, 3, 4, NOW - 100, True), []),
+        (Place(2, 2, 4), Told(NOW - 15, 3, 4, NOW - 100, True), ["position", "wait_range"]),
+        (Place(4, 5, 9), Told(NOW - 90, 3, 4, NOW - 100, True), []),
+        (Place(2, 5, 9), Told(NOW - 90, 3, 4, NOW - 100, True), ["position"]),
+    ],
+    ids=[
+        "the first caller hears music only",
+        "after a while even the first is offered a message",
+        "position and range",
+        "a short wait is never under two minutes",
+        "far back without an estimate",
+        "not again within 90 s",
+        "again after 90 s",
+        "moved up, but told a moment ago",
+        "moved up",
+        "a worse place is not told",
+        "a longer wait is not told",
+    ],
+)
+def test_announcements_keep_their_rhythm(place: Place, told: Told, expected: list[str]) -> None:
+    assert [name for name, _ in announce(place, told, NOW).phrases] == expected
+
+
+def test_what_was_told_travels_in_the_address_and_nonsense_counts_as_nothing() -> None:
+    told = Told(NOW, 3, 4, NOW - 5, True)
+    assert Told.from_query(told.to_query(), NOW) == told
+    assert Told.from_query({"at": "-1", "position": "9" * 40, "high": "x", "began": "²"}, NOW) == Told(began=NOW)
+
+
+def test_the_loop_plays_music_and_comes_back_to_itself(house: House, sales: None) -> None:
+    caller = house.dial()
+    caller.press("1")
+    caller.go_on()
+    assert caller.verb("Gather/Play").text == "http://web.test/voice/music.wav"
+    caller.go_on()
+    assert house.interaction().state == "queued"
+    assert house.client.get("/voice/music.wav").data[:4] == b"RIFF"
+
+
+def test_the_second_in_line_is_told_the_place(house: House, sales: None) -> None:
+    for number in ("+15550100001", "+15550100002"):
+        caller = house.dial(from_=number)
+        caller.press("1")
+        caller.go_on()
+    assert "You are number 2 in line." in caller.hears()
+
+
+def test_star_leaves_the_line_for_a_message(house: House, sales: None) -> None:
+    caller = house.dial()
+    caller.press("1")
+    caller.go_on()
+    caller.press("*")
+    assert "leave a message" in caller.hears()
+    assert house.interaction().state == "in_flow"
+    assert house.events("flow.step")[-2]["text"] == "left the queue sales: voicemail"
+
+
+def test_another_key_stays_in_line(house: House, sales: None) -> None:
+    caller = house.dial()
+    caller.press("1")
+    caller.go_on()
+    caller.press("5")
+    assert caller.verb("Gather/Play") is not None
+    assert house.interaction().state == "queued"
+
+
+def test_the_queues_limit_takes_the_caller_to_a_message(house: House, sales: None) -> None:
+    caller = house.dial()
+    caller.press("1")
+    caller.go_on()
+    room, call = room_of(house.app), str(house.interaction().id)
+    jobs.leave_queue(room, call, "max_wait")
+    moved = house.edge.to("POST", f"Calls/{caller.call_sid}")
+    assert "<Record" in moved[0].form["Twiml"]
+    jobs.leave_queue(room, call, "max_wait")
+    assert moved[0].form["Twiml"] == house.edge.to("POST", f"Calls/{caller.call_sid}")[1].form["Twiml"]
+    caller.go_on()
+    assert caller.verb("Record") is not None
+
+
+def test_giving_up_in_line_is_abandoned_and_counted_once(house: House, sales: None) -> None:
+    caller = house.dial()
+    caller.press("1")
+    caller.hang_up()
+    caller.hang_up()
+    assert house.interaction().state == "abandoned"
+    assert [event["to"] for event in house.events("interaction.moved")] == ["in_flow", "queued", "abandoned"]
+
+
+def test_an_unknown_queue_in_the_flow_leads_to_a_message_and_what_was_to_be_said_is_said(house: House) -> None:
+    caller = house.dial()
+    caller.press("1")
+    assert "One moment." in caller.hears()
+    assert caller.verb("Record") is not None

@@ -41,11 +41,6 @@ def ago(**span: float) -> str:
     return (datetime.now(UTC) - timedelta(**span)).isoformat()
 
 
-def phone_token(number: str) -> dict[str, str]:
-    """What GET /phone/token answers."""
-    return {"token": "preview", "address": number, "url": "/phone/socket"}
-
-
 def _form_field(name: str, label: str) -> SimpleNamespace:
     return SimpleNamespace(id=name, name=name, label=SimpleNamespace(text=label), data="", errors=())
 
@@ -278,7 +273,10 @@ TALK = [
     ("agent", "Northwind sales, this is Ana. How can I help?"),
     ("customer", "Hello. I called this morning about a new plan, and nobody rang me back."),
     ("agent", "I can see that, and I am sorry. Let me look at what was promised."),
-    ("customer", "The router you sent does not switch on either, so I would rather have the bigger plan with a new one."),
+    (
+        "customer",
+        "The router you sent does not switch on either, so I would rather have the bigger plan with a new one.",
+    ),
     ("agent", "That is possible. The plan with the exchange is thirty nine a month, and the router comes tomorrow."),
     ("customer", "Good. Then call me on Friday when it is there."),
 ]
@@ -303,4 +301,32 @@ ERROR = "There is nothing here. It may have been moved or merged."
 def found(which: str) -> SimpleNamespace:
     """A customer as search finds one."""
     about = customer(which)
-    return SimpleNamespace(id=about["id"], name=about["name"], contact_points=[SimpleNamespace(kind="phone", value=about["number"])])
+    return SimpleNamespace(
+        id=about["id"], name=about["name"], contact_points=[SimpleNamespace(kind="phone", value=about["number"])]
+    )
+
+
+SYSTEM = {
+    "processes": [
+        {"name": "web", "state": "ok", "detail": "answering, 2 browsers listen"},
+        {"name": "worker", "state": "ok", "detail": "leads the clock, 0 jobs wait"},
+        {"name": "carrier", "state": "warn", "detail": "local, 18 ms late at times: other programs keep this machine busy"},
+        {"name": "database", "state": "ok", "detail": "PostgreSQL 18, migrations up to date"},
+    ],
+    "speech": [
+        {"language": "English", "listens": "Whisper base.en", "speaks": "hibari", "state": "ok", "detail": "text after each sentence"},
+        {"language": "한국어", "listens": "Vosk", "speaks": "espeak", "state": "ok", "detail": ""},
+        {"language": "Español", "listens": None, "speaks": "espeak", "state": "down", "detail": "No model: set VOSK_MODELS to a folder with one."},
+    ],
+    "numbers": [{"number": "+15550100100", "label": "Northwind Broadband", "flow": "northwind", "version": 3, "queue": "Sales"}],
+    "people": [
+        {"name": "Ana Costa", "email": "ana@example.com", "roles": ["agent"], "presence": "available", "queues": ["Sales", "Support"]},
+        {"name": "Bo Nilsson", "email": "bo@example.com", "roles": ["agent", "supervisor"], "presence": "break", "queues": ["Support"]},
+        {"name": "Ruth Okafor", "email": "ruth@example.com", "roles": ["admin"], "presence": "offline", "queues": []},
+    ],
+    "queues": [
+        {"name": "Sales", "members": 2, "waiting": 1, "service_level_s": 20, "max_wait_s": 1200, "wrap_up_s": 60},
+        {"name": "Support", "members": 1, "waiting": 0, "service_level_s": 20, "max_wait_s": 1200, "wrap_up_s": 60},
+    ],
+    "settings": [{"name": "PUBLIC_BASE_URL", "value": "http://localhost:8000", "meaning": "Where browsers and the carrier reach this house."}],
+}  # fmt: skip

@@ -59,23 +59,39 @@ def _case() -> str:
 
 def _pages(app: Flask) -> None:
     app.add_url_rule("/logout", "security.logout", lambda: "")
-    app.add_url_rule("/login", "security.login", lambda: render_template("security/login_user.html", **examples.sign_in()))
-    app.add_url_rule("/phone", "phone", lambda: render_template("phone.html", page_data=examples.PHONE))
-    app.add_url_rule("/phone/token", "phone_token", lambda: jsonify(examples.phone_token(request.args["number"])))
-    app.add_url_rule("/error/<int:status>", "error", lambda status: render_template("error.html", status=status, message=examples.ERROR))
+    app.add_url_rule(
+        "/login", "security.login", lambda: render_template("security/login_user.html", **examples.sign_in())
+    )
+    app.add_url_rule(
+        "/phone", "phone", lambda: render_template("phone.html", page_data=app.config.get("PHONE", examples.PHONE))
+    )
+    app.add_url_rule("/phone/token", "phone_token", lambda: jsonify(_line(app, request.args["number"])))
+    app.add_url_rule("/admin", "admin", lambda: render_template("admin/system.html", system=examples.SYSTEM))
+    app.add_url_rule(
+        "/error/<int:status>",
+        "error",
+        lambda status: render_template("error.html", status=status, message=examples.ERROR),
+    )
+
+
+def _line(app: Flask, address: str) -> dict[str, str]:
+    """The line to a carrier that a test configured; the pages as such have none."""
+    make = app.config.get("LINE")
+    return make(address) if make else {"token": "preview", "address": address, "url": "/phone/socket"}
 
 
 def _desktop(app: Flask) -> None:
     app.add_url_rule("/desktop", "desktop", _desktop_page)
     app.add_url_rule("/desktop/state", "state", lambda: jsonify(examples.state(_case())))
-    app.add_url_rule("/desktop/token", "token", lambda: jsonify(mode="local", token="preview", url="/phone/socket"))
+    app.add_url_rule("/desktop/token", "token", lambda: jsonify(_line(app, "client:agent_7") | {"mode": "local"}))
     app.add_url_rule("/desktop/customers", "search", _search)
     app.add_url_rule("/desktop/customers/<which>", "record", lambda which: _fragment("_record", which))
     app.add_url_rule("/desktop/customers/<which>/timeline", "timeline", lambda which: _fragment("_timeline", which))
     app.add_url_rule("/desktop/interactions/<which>/transcript", "transcript", _transcript)
     app.add_url_rule("/recordings/<int:which>.wav", "tape", lambda which: app.send_static_file("build/sounds/ring.wav"))
     app.add_url_rule("/desktop/heartbeat", "beat", _beat, methods=["POST"])
-    app.add_url_rule("/desktop/<path:rest>", "accept", lambda rest: jsonify({}), methods=["POST", "PATCH"])
+    app.config["SENT"] = []
+    app.add_url_rule("/desktop/<path:rest>", "accept", lambda rest: _accept(app, rest), methods=["POST", "PATCH"])
     app.add_url_rule("/live", "live", lambda: Response(_quiet_line(), mimetype="text/event-stream"))
 
 
@@ -96,6 +112,11 @@ def _search() -> str:
 
 def _transcript(which: str) -> Response:
     return jsonify(examples.transcript("live" if which == examples.CALL else "recording"))
+
+
+def _accept(app: Flask, rest: str) -> Response:
+    app.config["SENT"].append((rest, request.get_json(silent=True), request.headers.get("X-CSRFToken")))
+    return jsonify({})
 
 
 def _beat() -> Response:

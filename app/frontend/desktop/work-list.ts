@@ -43,7 +43,7 @@ export class WorkList {
     const at = h("time", { class: "num", datetime: item.at, title: exactly(item.at) }, whenShort(item.at));
     const row = this.row(item.customer, openId, icon(CHANNEL_ICONS[item.channel] ?? "point"), at, item.channel === "voice" ? t(CALL_ENDS[item.line] ?? item.line) : item.line);
     if (item.unanswered) row.classList.add("is-unanswered");
-    if (item.unanswered) row.append(h("span", { class: "sr-only" }, t("Not answered yet")));
+    if (item.unanswered) row.append(h("span", { class: "sr-only" }, t("Waiting for a reply")));
     return row;
   }
 

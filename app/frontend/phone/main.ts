@@ -19,6 +19,8 @@ import { watchTrace } from "./trace.ts";
 interface PageData {
   numbers: string[];
   lines: { number: string; label: string }[];
+  /** True where the app answers GET /phone/trace. */
+  trace?: boolean;
 }
 
 interface Assets {
@@ -40,7 +42,7 @@ const LINE: Record<DeviceState, { word: string; look: string; icon: string }> = 
   failed: { word: mark("Refused"), look: "is-unreachable", icon: "alert-circle" },
 };
 
-const { numbers, lines } = pageData<PageData>();
+const { numbers, lines, trace } = pageData<PageData>();
 const assets = pageData<Assets>("assets");
 const tones = new Tones();
 const ringer = new Ringer({ sound: assets.ring, icon: assets.icon, ringingIcon: assets.ringingIcon });
@@ -262,5 +264,5 @@ to.value = phoneNumber(lines[0]?.number ?? "");
 typed();
 drawNumbers();
 textsView.draw();
-watchTrace();
+if (trace) watchTrace();
 addEventListener("pointerdown", () => void unlockAudio({ capture: assets.capture, playout: assets.playout }), { once: true });

@@ -1,4 +1,4 @@
-/** What the carrier sees, for people who develop: its requests to the app, newest first. Absent (404) where it is not offered. */
+/** What the carrier sees, for people who develop: its requests to the app, newest first. Goes away when the app stops offering it (404). */
 import { byId, h, show } from "../lib/dom.ts";
 
 interface TraceEntry {

@@ -13,7 +13,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     import digital_channels
     import recordings
     import telephony
-    from app import accounts, db, desktop, health, logs, pages, postgres, routing
+    from app import accounts, cli, db, desktop, health, logs, pages, postgres, routing
     from app.accounts.entry import PUBLIC, enter
 
     settings = settings or Settings.from_env()
@@ -29,6 +29,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     routing.init()
     enter(app, health.bp, PUBLIC)
     desktop.init(app, settings)
+    cli.init(app)
     recordings.init(app, settings)
     digital_channels.init(app, settings)
     telephony.register(app, settings)

@@ -11,6 +11,7 @@ from flask_babel import Babel
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
+from flask_security import uia_email_mapper
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import TemplateNotFound
 from werkzeug.exceptions import HTTPException
@@ -51,6 +52,9 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False, "test_environment": True},
         "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
         "SECURITY_AUTO_LOGIN_AFTER_CONFIRM": False,
+        "SECURITY_RETURN_GENERIC_RESPONSES": True,  # a wrong address and a wrong password read the same
+        "SECURITY_API_ENABLED_METHODS": ["session"],
+        "SECURITY_USER_IDENTITY_ATTRIBUTES": [{"email": {"mapper": uia_email_mapper, "case_insensitive": True}}],
         "SECURITY_I18N_DIRNAME": "builtin",
         "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "SESSION_COOKIE_SECURE": secure,
@@ -62,6 +66,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "WTF_CSRF_CHECK_DEFAULT": False,
         "MAX_CONTENT_LENGTH": MAX_BODY_BYTES,
         "RATELIMIT_HEADERS_ENABLED": True,
+        "RATELIMIT_STRATEGY": "moving-window",
         "RATELIMIT_STORAGE_URI": "memory://",  # each web process counts for itself: enough against guessing
         "BABEL_DEFAULT_LOCALE": "en",
         "TEMPLATES_AUTO_RELOAD": False,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask
+from flask_login import user_logged_out
+from sqlalchemy import select
 
 from app.config import Settings
+from app.db import unit_of_work
 
 
 def init(app: Flask, settings: Settings) -> None:
@@ -16,6 +21,18 @@ def init(app: Flask, settings: Settings) -> None:
     forms.init(app)
     enter(app, views.bp, AGENT)
     enter(app, records.bp, AGENT)
-
     if settings.is_local:
         enter(app, phone.bp, PUBLIC)
+    user_logged_out.connect(_close_tabs, app)
+
+
+def _close_tabs(app: Flask, user: Any, **_: Any) -> None:
+    """Who signs out does not ring any more."""
+    from app.routing.models import AgentSession
+    from app.routing.presence import close_session
+
+    if user is None or not user.is_authenticated:
+        return
+    with unit_of_work() as session:
+        for tab in session.scalars(select(AgentSession.id).where(AgentSession.user_id == user.id)).all():
+            close_session(session, user.id, tab)

@@ -19,7 +19,7 @@ KINDS = {
 
 
 def desktop_card(card: dict[str, Any], since: str) -> dict[str, Any]:
-    """`context_card()`'s dict with `points`, `know` (at most five, with their look), `say`, `last` and `since` (ISO)."""
+    """`{id, name, language, since, points, know (at most five, each with its look), say, last}` of `context_card()`."""
     facts = [{"text": fact["text"], "kind": KINDS.get(fact["code"], "note"), "at": None} for fact in card["know"]]
     facts += [{"text": _open_line(each), "kind": "open", "at": each["since"]} for each in card["open"]]
     last = card["last_contact"]
@@ -44,5 +44,5 @@ def _open_line(contact: dict[str, Any]) -> str:
 def _say(codes: set[str]) -> str | None:
     """A sentence to open with, where there is something to make good."""
     if "tried_before" in codes:
-        return _("Say: “I see you tried to reach us just now. I am sorry for the wait.”")
+        return str(_("Say: “I see you tried to reach us just now. I am sorry for the wait.”"))
     return None

@@ -1,4 +1,4 @@
-"""The customer's record on the desktop: card, timeline, notes, texts, wrap-up, transcript. Shapes: docs/contracts.md."""
+"""The customer's record: card, timeline, notes, texts, wrap-up, transcript. Shapes: docs/contracts.md."""
 
 from __future__ import annotations
 

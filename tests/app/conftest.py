@@ -16,6 +16,7 @@ from app.accounts.models import User
 from app.config import Settings
 from app.desktop.call_control import CallRefused
 from app.numbers import OurNumber
+from app.pages import limiter
 from tests import factories
 
 OURS = "+15550100100"
@@ -63,9 +64,10 @@ class Lines:
 
 @pytest.fixture
 def app(settings: Settings, database: str) -> Iterator[Flask]:
+    limiter.enabled = True  # or create_app would not install it
     made = create_app(settings)
     made.testing = True
-    made.config["RATELIMIT_ENABLED"] = False
+    limiter.enabled = False  # the tests of limits switch it on
     yield made
     db.request_session.remove()
     made.config["ENGINE"].dispose()

@@ -11,15 +11,17 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app, db
+from app import create_app, db, pages
 from app.accounts.models import User
 from app.config import Settings
 from app.desktop.call_control import CallRefused
 from app.numbers import OurNumber
-from app.pages import limiter
+from app.pages import flask_config, limiter
 from tests import factories
 
 OURS = "+15550100100"
+QUICK_HASHES = {"SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": {"argon2__rounds": 1, "argon2__memory_cost": 64}}
+"""Passwords are hashed slowly on purpose; tests need not wait for it."""
 
 
 class FarSide:
@@ -62,15 +64,38 @@ class Lines:
         return [OurNumber(1, OURS, "Demo line", "main", "en", True)]
 
 
-@pytest.fixture
-def app(settings: Settings, database: str) -> Iterator[Flask]:
+@pytest.fixture(scope="session")
+def house(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application, made once: making it takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("house")
+    settings = Settings.from_env(
+        {
+            "VAR_DIR": str(folder / "var"),
+            "DATABASE_URL": database_url,
+            "SECRET_KEY": "test-secret",
+            "RECORDINGS_URL": str(folder / "audio"),
+            "PUBLIC_BASE_URL": "http://web.test",
+        }
+    )
     limiter.enabled = True  # or create_app would not install it
-    made = create_app(settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "flask_config", lambda given: flask_config(given) | QUICK_HASHES)
+        made = create_app(settings)
     made.testing = True
     limiter.enabled = False  # the tests of limits switch it on
     yield made
-    db.request_session.remove()
     made.config["ENGINE"].dispose()
+
+
+@pytest.fixture
+def app(house: Flask, database: str) -> Iterator[Flask]:
+    """The application on an empty database, as it was made."""
+    db.sessions.configure(bind=house.config["ENGINE"])  # another test may have connected elsewhere
+    before = dict(house.extensions)
+    yield house
+    house.extensions.clear()
+    house.extensions.update(before)
+    db.request_session.remove()
 
 
 @pytest.fixture

@@ -57,8 +57,9 @@ def test_the_open_routes_are_these_and_no_others(app) -> None:
         "/phone/token",
         "/static/<path:filename>",
         "/fs-static/<path:filename>",
-        "/prompts/<name>.wav",
-        "/prompts/<prompt_hash>.wav",
+        "/prompts/<key>.wav",
+        "/voice/music.wav",
+        "/voice/ringback.wav",
     }
 
 

@@ -8,23 +8,32 @@ import uuid
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_security import hash_password
 
 from app.accounts.models import User
-from app.accounts.people import add_person, set_active, set_password
+from app.accounts.people import set_active, set_password
 from app.db import unit_of_work
 from app.pages import limiter
+from tests import factories
 
 PASSWORD = "correct horse battery"
 HTML = {"Accept": "text/html"}
 JSON = {"Accept": "application/json"}
 
 
+@pytest.fixture(scope="session")
+def hashed(house: Flask) -> str:
+    """Hashing is slow on purpose: once is enough."""
+    with house.app_context():
+        return hash_password(PASSWORD)
+
+
 @pytest.fixture
-def ana(app: Flask, far_side) -> str:
-    with app.app_context(), unit_of_work() as session:
-        return add_person(
-            session, email="ana@example.com", name="Ana", password=PASSWORD, roles=["agent"], actor="system"
-        ).email
+def ana(app: Flask, far_side, hashed: str) -> str:
+    with unit_of_work() as session:
+        user = factories.user(session, "Ana")
+        user.email, user.password = "ana@example.com", hashed
+        return user.email
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Roles: `pages` (our templates with example records), `browser`, `visitor` (makes a person at a page), and a real carrier."""
+"""Roles: `pages` (our templates with example records), `browser`, `visitor` (a person at a page), a real carrier."""
 
 from __future__ import annotations
 

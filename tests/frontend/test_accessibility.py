@@ -1,4 +1,4 @@
-"""Every page for everybody: axe finds nothing serious, in light and dark; scripts and styles keep to the strict policy."""
+"""Every page for everybody: axe finds nothing serious, in light and in dark."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -26,6 +27,12 @@ from tests.support.people import a_person
 CLOSED_LINE = "+15005550009"
 """Answered by the same flow on a day that is closed."""
 DEMO_FLOWS = ROOT / "ivr_flows" / "flows"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_pages() -> None:
+    """The pages' scripts, as the sources have them now."""
+    subprocess.run([sys.executable, str(ROOT / "script" / "frontend")], check=True)
 
 
 @pytest.fixture(scope="session")
@@ -93,14 +100,15 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture
 def ana(house: House) -> str:
     """Ana's address for signing in; she works in every queue."""
-    return an_agent("Ana Souza")
+    return an_agent(house, "Ana Souza")
 
 
-def an_agent(name: str) -> str:
+def an_agent(house: House, name: str) -> str:
     """An agent with a password, member of every queue; the address to sign in with."""
     user = a_person("agent", name=name)
     app = Flask("hashing")
-    app.config.update(SECURITY_PASSWORD_HASH="argon2", SECURITY_PASSWORD_SALT="x", SECRET_KEY=secrets.token_hex())
+    key = house.settings.secret_key
+    app.config.update(SECURITY_PASSWORD_HASH="argon2", SECURITY_PASSWORD_SALT=key, SECRET_KEY=key)
     from flask_security import Security, SQLAlchemySessionUserDatastore
 
     from app.accounts.models import Role

@@ -70,7 +70,7 @@ async def test_a_caller_who_gives_up_while_it_rings_frees_the_agent_and_is_remem
     await caller.presses("1")
     await agent.rings(CALLER)
     await caller.hangs_up()
-    await expect(agent.page.locator("#ring")).to_be_hidden(timeout=5_000)
+    await expect(agent.page.locator("#ring")).to_be_hidden()
     await agent.is_reachable()
     await agent.page.fill("#search", "0142030")
     await agent.page.locator("#search-results").get_by_text(CALLER).first.click()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import soxr
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 PAGE_AUDIO = (Path(__file__).parent / "page_audio.js").read_text()
 FLAGS = [
@@ -30,6 +30,8 @@ FLAGS = [
     "--use-fake-ui-for-media-stream",
 ]
 EAR_RATE_HZ = 48_000
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def chromium_path() -> str:
@@ -74,7 +76,7 @@ class Person:
         )
         await made.add_init_script(PAGE_AUDIO)
         page = await made.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         return cls(page)
 
     async def say(self, wav: Path) -> None:

@@ -18,9 +18,9 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import httpx
+from _common import database, folder, machine, percentile, show
 from twilio.request_validator import RequestValidator
 
-from _common import database, folder, machine, percentile, show
 from tests.support.house import LINE, ROOT, House, free_port
 
 CLIENTS = 4

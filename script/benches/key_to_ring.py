@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 from _common import database, folder, machine, percentile, show
+
 from tests.support.house import LINE, House
 
 CALLS = 12

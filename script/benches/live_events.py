@@ -9,8 +9,8 @@ import asyncio
 import time
 
 import psycopg
-
 from _common import database, folder, machine, percentile, show
+
 from app import events
 from app.db import unit_of_work
 from app.worker import plain_url

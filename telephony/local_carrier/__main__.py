@@ -8,15 +8,19 @@ import gc
 import logging
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
 from telephony.local_carrier.carrier import Carrier
 from telephony.local_carrier.music import waiting_music
+from telephony.local_carrier.priority import HELPER, MIXER, hurry
 from telephony.local_carrier.server import build
 from telephony.local_carrier.settings import Settings, SettingsError, read_settings
 
+log = logging.getLogger(__name__)
 _SHUTDOWN_S = 3.0
+_HELPERS = 4
 
 
 async def serve(settings: Settings) -> None:
@@ -25,8 +29,10 @@ async def serve(settings: Settings) -> None:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers on the loop
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    if settings.realtime:
+        _take_priority()
     carrier = Carrier(settings)
-    await asyncio.to_thread(waiting_music)
+    composing = asyncio.create_task(asyncio.to_thread(waiting_music))
     runner = web.AppRunner(build(carrier), access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port)
@@ -34,6 +40,7 @@ async def serve(settings: Settings) -> None:
     port = runner.addresses[0][1]
     carrier.public_url = settings.public_url or f"http://{settings.host}:{port}"
     await carrier.open()
+    await composing
     gc.collect()
     gc.freeze()
     print(f"carrier ready on http://{settings.host}:{port} for {settings.account_sid}", flush=True)  # noqa: T201
@@ -42,6 +49,14 @@ async def serve(settings: Settings) -> None:
     finally:
         await carrier.close()
         await runner.cleanup()
+
+
+def _take_priority() -> None:
+    """The event loop's thread goes first, its helpers come next."""
+    helpers = ThreadPoolExecutor(_HELPERS, "helper", initializer=hurry, initargs=(HELPER,))
+    asyncio.get_running_loop().set_default_executor(helpers)
+    if hurry(MIXER):
+        log.info("sound has real-time priority")
 
 
 def main() -> int:

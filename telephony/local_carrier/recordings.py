@@ -23,6 +23,7 @@ import numpy as np
 from telephony.local_carrier.audio import FRAME_BYTES, RATE_HZ, SILENCE, Samples, decode, interleave, mix, wav_of_pcm
 from telephony.local_carrier.callbacks import Callback, Courier, now, rfc2822
 from telephony.local_carrier.calls import Call, Tap
+from telephony.local_carrier.priority import HELPER, hurry
 from telephony.local_carrier.sids import new_sid
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class Recordings:
     def __init__(self, carrier: Carrier) -> None:
         self._carrier = carrier
         self._folder = carrier.settings.data / "recordings"
-        self._writer = _Writer(self._folder)
+        self._writer = _Writer(carrier.settings.realtime)
         self._recordings: dict[str, Recording] = {}
         self._orders_of_rooms: dict[str, RecordingOrder] = {}
 
@@ -253,12 +254,12 @@ class Recordings:
         else:
             empty = absent or seconds <= 0
             recording.change(status="absent" if empty else "completed", duration_s=0.0 if empty else seconds)
-        recording.finished.set()
-        if recording.sid not in self._recordings:
+        if recording.sid in self._recordings:
+            await asyncio.to_thread(self._save, recording)
+            self._tell(recording, recording.status)
+        else:
             self._remove_files(recording)
-            return
-        await asyncio.to_thread(self._save, recording)
-        self._tell(recording, recording.status)
+        recording.finished.set()
 
     def delete(self, recording: Recording) -> None:
         """Throw a recording away, file and description; one that still runs is stopped, and goes when it is written."""
@@ -337,8 +338,8 @@ class _Writer:
     While a recording runs its frames are kept as raw mu-law, channels side by side; `finish` makes the WAV file.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, in_a_hurry: bool) -> None:
+        self._in_a_hurry = in_a_hurry
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
         self._files: dict[Path, BinaryIO] = {}
         self._faults: dict[Path, OSError] = {}
@@ -372,6 +373,8 @@ class _Writer:
         return await done
 
     def _work(self) -> None:
+        if self._in_a_hurry:
+            hurry(HELPER)
         while True:
             job = self._jobs.get()
             try:

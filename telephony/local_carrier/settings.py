@@ -25,7 +25,7 @@ class Settings:
 
     `api_keys` maps `SK…` to its secret: programs may sign in with it and access tokens are checked with it.
     `webhook_limit_s` is how long the application may take to answer (Twilio: 15 s). `warm_speech` loads the speech
-    engines at start instead of at the first word.
+    engines at start instead of at the first word; `realtime` asks for priority where the system grants it.
     """
 
     account_sid: str
@@ -37,6 +37,7 @@ class Settings:
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     webhook_limit_s: float = 15.0
     warm_speech: bool = False
+    realtime: bool = True
 
     @property
     def token_secret(self) -> str:
@@ -57,6 +58,7 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         api_keys=_checked_keys(options.api_key),
         webhook_limit_s=_checked_limit(options.webhook_limit_s),
         warm_speech=options.warm_speech,
+        realtime=options.realtime,
     )
 
 
@@ -83,6 +85,13 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         action="store_true",
         default=environment.get("CARRIER_WARM_SPEECH", "") not in {"", "0"},
         help="load the speech engines at start, so that the first caller need not wait (CARRIER_WARM_SPEECH)",
+    )
+    parser.add_argument(
+        "--no-realtime",
+        dest="realtime",
+        action="store_false",
+        default=environment.get("CARRIER_REALTIME", "") != "0",
+        help="do not ask for real-time priority, where the system would grant it (CARRIER_REALTIME=0)",
     )
     parser.add_argument(
         "--api-key",

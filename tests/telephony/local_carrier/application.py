@@ -46,6 +46,14 @@ class Answer:
 Reply = str | bytes | Answer | Callable[[Asked], "str | bytes | Answer"]
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """A carrier that hangs up in the middle of an answer is nothing to report."""
+
+
 class Application:
     """An HTTP server in a thread. `on(path, reply)` decides the answer; anything else gets an empty `<Response/>`."""
 
@@ -53,8 +61,7 @@ class Application:
         self.asked: list[Asked] = []
         self._replies: dict[str, Reply] = {}
         self._news = threading.Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 

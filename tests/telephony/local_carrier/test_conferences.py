@@ -273,6 +273,7 @@ def test_conference_ended_by_rest_sends_everybody_on(application, client, caller
     assert (done.status, done.reason_conference_ended) == ("completed", "conference-ended-via-api")
     agent.wait_for("ended")
     caller.wait_for("ended")
+    application.wait_for("/room", StatusCallbackEvent="conference-end")
     reasons = {
         asked.params["ReasonParticipantLeft"]
         for asked in application.requests("/room", StatusCallbackEvent="participant-leave")

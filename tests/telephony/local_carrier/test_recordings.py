@@ -12,6 +12,7 @@ import pytest
 import requests
 from twilio.base.exceptions import TwilioRestException
 
+from telephony.local_carrier.audio import silence
 from tests.telephony.local_carrier.phone import tone
 
 RECORDING_KEYS = {
@@ -153,14 +154,14 @@ def test_one_channel_cannot_become_two(carrier, client, talking):
     assert carrier.get(f"{path}?RequestedChannels=x").status_code == 400
 
 
-@pytest.mark.parametrize(("behavior", "least", "most"), [("skip", 0.9, 1.7), ("silence", 1.9, 2.9)])
+@pytest.mark.parametrize(("behavior", "least", "most"), [("skip", 1.0, 2.0), ("silence", 2.3, 3.6)])
 def test_pause_leaves_out_what_is_said_and_keeps_or_skips_the_time(carrier, client, talking, behavior, least, most):
     caller, _, call_sid = talking()
     started = client.calls(call_sid).recordings.create()
-    caller.say(tone(700, 0.5))
+    caller.say(tone(700, 0.5) + silence(0.2))
     current = client.calls(call_sid).recordings("Twilio.CURRENT")
     assert current.update(status="paused", pause_behavior=behavior).status == "paused"
-    caller.say(tone(1100, 1.0))
+    caller.say(tone(1100, 1.0) + silence(0.3))
     assert client.calls(call_sid).recordings(started.sid).update(status="in-progress").status == "in-progress"
     caller.say(tone(700, 0.5))
     assert client.calls(call_sid).recordings(started.sid).update(status="stopped").status == "stopped"

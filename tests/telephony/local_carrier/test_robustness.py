@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
 
+from telephony.local_carrier.priority import HELPER, hurry
 from telephony.local_carrier.settings import SettingsError, read_settings
 from tests.telephony.local_carrier.application import Application
 from tests.telephony.local_carrier.conftest import new_number
@@ -164,6 +166,17 @@ def test_no_number_or_token_is_written_to_the_log(own, application):
     assert "call ended" in log
     for private in (caller.address, own.auth_token, own.api_key_secret, "a secret text", "+15550001111"):
         assert private not in log
+
+
+def test_programs_started_by_a_thread_in_a_hurry_run_at_ordinary_priority():
+    tell = "import os; print(os.sched_getscheduler(0) if hasattr(os, 'sched_getscheduler') else 0)"
+
+    def start() -> str:
+        hurry(HELPER)
+        return subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, check=True).stdout
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(start).result().strip() == "0"
 
 
 # --- settings -------------------------------------------------------------------------------------------------------

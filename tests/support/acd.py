@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
+from app.db import unit_of_work
 from app.events import Event
 from app.interactions.models import Interaction, Segment
 from app.routing.models import AgentSession, Offer
@@ -49,3 +53,17 @@ def story(session: Session, interaction: Interaction) -> list[tuple[str, str | N
     session.flush()
     query = select(Segment.state, Segment.reason).where(Segment.interaction_id == interaction.id).order_by(Segment.id)
     return [(state, reason) for state, reason in session.execute(query)]
+
+
+def at_once(*deeds: Callable[[Session], Any]) -> list[Any]:
+    """Run each deed on a connection of its own, all let go at the same moment; what they returned."""
+    start = Barrier(len(deeds))
+
+    def run(deed: Callable[[Session], Any]) -> Any:
+        with unit_of_work() as session:
+            session.execute(select(1))  # connected before the start
+            start.wait()
+            return deed(session)
+
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        return list(pool.map(run, deeds))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -24,23 +21,9 @@ from app.routing.offers import OfferOutcome, accept_offer, reject_offer, rescind
 from app.routing.presence import set_presence
 from app.routing.release import agent_gone, caller_gone
 from tests import factories as make
-from tests.support.acd import events_named, jobs_named, story
+from tests.support.acd import at_once, events_named, jobs_named, story
 
 ROUNDS = range(5)
-
-
-def at_once(*deeds: Callable[[Session], Any]) -> list[Any]:
-    """Run each deed on a connection of its own, all let go at the same moment; what they returned."""
-    start = Barrier(len(deeds))
-
-    def run(deed: Callable[[Session], Any]) -> Any:
-        with unit_of_work() as session:
-            session.execute(select(1))  # connected before the start
-            start.wait()
-            return deed(session)
-
-    with ThreadPoolExecutor(len(deeds)) as pool:
-        return list(pool.map(run, deeds))
 
 
 @pytest.fixture

@@ -14,10 +14,9 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
     initialize,
     invariant,
@@ -29,7 +28,7 @@ from sqlalchemy.orm import Session
 
 from app.db import database_now, unit_of_work
 from app.interactions.models import TERMINAL, Interaction, Segment, State
-from app.interactions.wrap_up import WrapUpRefused, finish_wrap_up
+from app.interactions.wrap_up import finish_wrap_up
 from app.routing import expire
 from app.routing.dispatch import dispatch
 from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, QueueMember
@@ -49,19 +48,31 @@ HOLDS = {
     State.WRAPPING: OfferState.WRAPPING,
 }
 """Which offer an interaction in each state hangs on; in every other state it has none (A-4)."""
+ENDED = tuple(set(OfferState) - set(OPEN_OFFER))
+STILL_THERE = (State.QUEUED, State.OFFERED, State.ACTIVE, State.AGENT_LOST)
 NEEDS_A_DEADLINE = (State.QUEUED, State.OFFERED, State.AGENT_LOST, State.WRAPPING)
+
+
+TICKS = [
+    expire.expire_offers,
+    expire.expire_sessions,
+    expire.expire_waits,
+    expire.expire_lost_agents,
+    expire.expire_wrap_up_times,
+    expire.look_for_matches,
+]
 
 
 class Floor(RuleBasedStateMachine):
     """Two queues, three agents, callers who come and go, and a clock that may strike at any moment."""
-
-    calls = Bundle("calls")
 
     def __init__(self) -> None:
         super().__init__()
         self.began: dict[uuid.UUID, datetime] = {}
         self.final: dict[int, tuple[str, datetime | None]] = {}
         self.left: set[uuid.UUID] = set()
+        self.offers: list[Offer] = []
+        self.calls: list[Interaction] = []
 
     @initialize()
     def open_the_floor(self) -> None:
@@ -77,149 +88,169 @@ class Floor(RuleBasedStateMachine):
             make.disposition(session, "SALE")
             self.queues = [sales, support]
             self.agents = [person.id for person in people]
+            for queue in self.queues:
+                make.waiting_call(session, queue)
+        self.callers_and_agents_are_matched()
 
-    # What may happen
+    # What may happen: the work itself most of the time, trouble often enough
 
-    @rule(target=calls, queue=st.sampled_from([0, 1]), priority_min=st.sampled_from([0, 0, 10]))
-    def a_caller_queues(self, queue: int, priority_min: int) -> uuid.UUID:
+    @rule(data=st.data())
+    def the_work_goes_on(self, data: st.DataObject) -> None:
+        self.one_of(data, self.a_caller_queues, self.an_offer_ends, self.a_race, self.a_talk_ends, self.a_wrap_up_ends)
+
+    @rule(data=st.data())
+    def something_gets_in_the_way(self, data: st.DataObject) -> None:
+        self.one_of(
+            data,
+            self.a_caller_hangs_up,
+            self.an_agent_is_lost_or_back,
+            self.a_late_word_comes,
+            self.time_passes,
+            self.an_agent_chooses,
+            self.a_page_closes_or_opens,
+        )
+
+    def one_of(self, data: st.DataObject, *deeds: Callable[[st.DataObject], bool]) -> None:
+        """The drawn deed, or the next one for which there is an occasion."""
+        first = data.draw(st.integers(0, len(deeds) - 1))
+        any(deed(data) for deed in (*deeds[first:], *deeds[:first]))
+
+    def a_caller_queues(self, data: st.DataObject) -> bool:
+        queue, priority_min = data.draw(st.tuples(st.sampled_from(self.queues), st.sampled_from([0, 0, 10])))
         with unit_of_work() as session:
-            return make.waiting_call(session, self.queues[queue], priority_min=priority_min).id
+            make.waiting_call(session, queue, priority_min=priority_min)
+        return self.callers_and_agents_are_matched()
 
-    @rule()
-    def callers_and_agents_are_matched(self) -> None:
-        self.match()
-
-    @rule(target=calls, queue=st.sampled_from([0, 1]))
-    def a_caller_finds_an_agent_at_once(self, queue: int) -> uuid.UUID:
-        with unit_of_work() as session:
-            call = make.waiting_call(session, self.queues[queue]).id
-        self.match()
-        return call
-
-    def match(self) -> None:
+    def callers_and_agents_are_matched(self) -> bool:
         with unit_of_work() as session:
             might_ring = _who_might_ring(session)
             for offer in dispatch(session):
                 assert offer.user_id in might_ring, "A-3: offered to somebody who could not ring"
                 assert offer.interaction_id not in self.left, "A-15: offered after the caller left"
                 _assert_first_in_line(session, offer)
+        return True
 
-    @rule(which=st.integers(0, 9), deed=st.sampled_from([*ENDINGS, accept_offer, accept_offer]))
-    def an_offer_ends(self, which: int, deed: Callable[[Session, int], Any]) -> None:
-        with unit_of_work() as session:
-            offer = _an_offer(session, which)
-            if offer:
+    def an_offer_ends(self, data: st.DataObject) -> bool:
+        offer = self.an_offer(data, OfferState.PENDING)
+        if offer:
+            deed, late = data.draw(
+                st.tuples(
+                    st.sampled_from([accept_offer, accept_offer, *ENDINGS]), st.sampled_from([False] * 4 + [True])
+                )
+            )
+            with unit_of_work() as session:
+                if late:
+                    ring_out(session, offer)
                 deed(session, offer.id)
+        return offer is not None
 
-    @rule(
-        which=st.integers(0, 9), deeds=st.lists(st.sampled_from(ENDINGS), min_size=2, max_size=3), hang_up=st.booleans()
-    )
-    def an_offer_ends_in_several_ways_at_once(
-        self, which: int, deeds: list[Callable[[Session, int], Any]], hang_up: bool
-    ) -> None:
-        with unit_of_work() as session:
-            offer = _an_offer(session, which)
+    def a_race(self, data: st.DataObject) -> bool:
+        offer = self.an_offer(data, OfferState.PENDING)
         if offer is None:
-            return
+            return False
+        deeds = data.draw(st.lists(st.sampled_from(ENDINGS), min_size=2, max_size=3))
         racing: list[Callable[[Session], Any]] = [partial(_apply, deed, offer.id) for deed in deeds]
-        if hang_up:
+        if data.draw(st.sampled_from([False, False, True])):
             racing.append(lambda own: caller_gone(own, offer.interaction_id))
             self.left.add(offer.interaction_id)
         outcomes = at_once(*racing)[: len(deeds)]
         assert sum(outcome.won for outcome in outcomes) <= 1, "A-9: two winners"
         with unit_of_work() as session:
             assert session.get_one(Offer, offer.id).state != OfferState.PENDING, "A-9: no winner"
+        return True
 
-    @rule(which=st.integers(0, 9))
-    def a_ring_runs_out(self, which: int) -> None:
+    def a_talk_ends(self, data: st.DataObject) -> bool:
+        call = self.a_call(data, State.ACTIVE)
+        if call:
+            with unit_of_work() as session:
+                assert request_hang_up(session, call.id, call.agent_id or 0)
+                agent_gone(session, call.id, call.agent_id)
+        return call is not None
+
+    def a_wrap_up_ends(self, data: st.DataObject) -> bool:
+        call = self.a_call(data, State.WRAPPING)
+        if call:
+            with unit_of_work() as session:
+                finish_wrap_up(session, call.id, call.agent_id or 0, "SALE")
+        return call is not None
+
+    def a_caller_hangs_up(self, data: st.DataObject) -> bool:
+        call = self.a_call(data, *STILL_THERE)
+        if call:
+            with unit_of_work() as session:
+                caller_gone(session, call.id)
+            self.left.add(call.id)
+        return call is not None
+
+    def an_agent_is_lost_or_back(self, data: st.DataObject) -> bool:
+        call = self.a_call(data, State.ACTIVE, State.AGENT_LOST)
+        if call:
+            with unit_of_work() as session:
+                if call.state == State.ACTIVE:
+                    agent_gone(session, call.id, call.agent_id)
+                else:
+                    assert agent_rejoined(session, call.id, call.agent_id or 0)
+        return call is not None
+
+    def a_late_word_comes(self, data: st.DataObject) -> bool:
+        offer = self.an_offer(data, *ENDED)
+        if offer:
+            deed = data.draw(st.sampled_from(ENDINGS))
+            with unit_of_work() as session:
+                assert not deed(session, offer.id).won, "A-10: ended twice"
+        return offer is not None
+
+    def time_passes(self, data: st.DataObject) -> bool:
+        """A deadline or none is reached; the clock ticks, maybe twice."""
+        call = self.a_call(data, *NEEDS_A_DEADLINE)
+        if call:
+            with unit_of_work() as session:
+                reach_deadline(session, session.get_one(Interaction, call.id))
+        for ask in TICKS * data.draw(st.integers(1, 2)):
+            with unit_of_work() as session:
+                ask(session)
+        return True
+
+    def an_agent_chooses(self, data: st.DataObject) -> bool:
+        who, presence = data.draw(
+            st.tuples(st.sampled_from(self.agents), st.sampled_from(["available", "available", "break", "offline"]))
+        )
         with unit_of_work() as session:
-            offer = _an_offer(session, which)
-            if offer:
-                ring_out(session, offer)
+            set_presence(session, who, presence)
+        return True
 
-    @rule(call=calls)
-    def a_caller_hangs_up(self, call: uuid.UUID) -> None:
+    def a_page_closes_or_opens(self, data: st.DataObject) -> bool:
+        who = data.draw(st.sampled_from(self.agents))
+        deed = data.draw(st.sampled_from(["open", "open", "open without a microphone", "close", "die"]))
         with unit_of_work() as session:
-            caller_gone(session, call)
-        self.left.add(call)
+            tabs = session.scalars(select(AgentSession.id).where(AgentSession.user_id == who)).all()
+            if deed == "die":
+                lose_tabs(session, who)
+            elif deed == "close":
+                for tab in tabs:
+                    close_session(session, who, tab)
+            else:
+                ready = deed == "open"
+                heartbeat(session, who, uuid.uuid4(), ready, None if ready else "microphone_blocked")
+        return True
 
-    @rule(call=calls)
-    def an_agents_leg_ends(self, call: uuid.UUID) -> None:
-        with unit_of_work() as session:
-            agent_gone(session, call)
+    # What the rules choose from
 
-    @rule(call=calls)
-    def an_agent_hangs_up(self, call: uuid.UUID) -> None:
-        with unit_of_work() as session:
-            interaction = session.get_one(Interaction, call)
-            if interaction.agent_id is not None:
-                request_hang_up(session, call, interaction.agent_id)
+    def a_call(self, data: st.DataObject, *states: State) -> Interaction | None:
+        fitting = [call for call in self.calls if call.state in states]
+        return fitting[data.draw(st.integers(0, len(fitting) - 1))] if fitting else None
 
-    @rule(call=calls)
-    def a_lost_agents_new_leg_is_up(self, call: uuid.UUID) -> None:
-        with unit_of_work() as session:
-            interaction = session.get_one(Interaction, call)
-            if interaction.agent_id is not None:
-                agent_rejoined(session, call, interaction.agent_id)
-
-    @rule(call=calls)
-    def a_wrap_up_is_finished(self, call: uuid.UUID) -> None:
-        with unit_of_work() as session:
-            interaction = session.get_one(Interaction, call)
-            try:
-                finish_wrap_up(session, call, interaction.agent_id or 0, "SALE")
-            except WrapUpRefused:
-                assert interaction.state != State.WRAPPING
-
-    @rule(call=calls)
-    def a_deadline_passes(self, call: uuid.UUID) -> None:
-        with unit_of_work() as session:
-            interaction = session.get_one(Interaction, call)
-            if interaction.wake_at is not None:
-                reach_deadline(session, interaction)
-
-    @rule(twice=st.booleans())
-    def the_clock_ticks(self, twice: bool) -> None:
-        for _ in range(1 + twice):
-            for ask in (
-                expire.expire_offers,
-                expire.expire_sessions,
-                expire.expire_waits,
-                expire.expire_lost_agents,
-                expire.expire_wrap_up_times,
-                expire.look_for_matches,
-            ):
-                with unit_of_work() as session:
-                    ask(session)
-
-    @rule(who=st.integers(0, 2), presence=st.sampled_from(["available", "available", "break", "offline"]))
-    def an_agent_chooses(self, who: int, presence: str) -> None:
-        with unit_of_work() as session:
-            set_presence(session, self.agents[who], presence)
-
-    @rule(who=st.integers(0, 2))
-    def a_browser_dies(self, who: int) -> None:
-        with unit_of_work() as session:
-            lose_tabs(session, self.agents[who])
-
-    @rule(who=st.integers(0, 2))
-    def a_tab_is_closed(self, who: int) -> None:
-        with unit_of_work() as session:
-            for tab in session.scalars(select(AgentSession.id).where(AgentSession.user_id == self.agents[who])).all():
-                close_session(session, self.agents[who], tab)
-
-    @rule(who=st.integers(0, 2), ready=st.booleans())
-    def a_page_is_opened(self, who: int, ready: bool) -> None:
-        with unit_of_work() as session:
-            heartbeat(session, self.agents[who], uuid.uuid4(), ready, None if ready else "microphone_blocked")
+    def an_offer(self, data: st.DataObject, *states: OfferState) -> Offer | None:
+        fitting = [offer for offer in self.offers if offer.state in states]
+        return fitting[data.draw(st.integers(0, len(fitting) - 1))] if fitting else None
 
     # What must hold whatever happened
 
     @invariant()
     def everything_is_in_its_place(self) -> None:
         with unit_of_work() as session:
-            offers = session.scalars(select(Offer)).all()
-            calls = session.scalars(select(Interaction)).all()
+            offers = self.offers = list(session.scalars(select(Offer).order_by(Offer.id)))
+            calls = self.calls = list(session.scalars(select(Interaction).order_by(Interaction.created_at)))
             segments = session.scalars(select(Segment).order_by(Segment.id)).all()
         _assert_one_open_offer_each(offers)
         self._assert_final_offers_stay(offers)
@@ -248,14 +279,6 @@ class Floor(RuleBasedStateMachine):
 
 def _apply(deed: Callable[[Session, int], Any], offer_id: int, session: Session) -> Any:
     return deed(session, offer_id)
-
-
-def _an_offer(session: Session, which: int) -> Offer | None:
-    """One of the ringing offers; one time in ten the newest of all, however it ended."""
-    ringing = session.scalars(select(Offer).where(Offer.state == OfferState.PENDING).order_by(Offer.id)).all()
-    if which == 9:
-        return session.scalars(select(Offer).order_by(Offer.id.desc()).limit(1)).first()
-    return ringing[which % len(ringing)] if ringing else None
 
 
 def _who_might_ring(session: Session) -> set[int]:
@@ -318,9 +341,10 @@ def test_the_acds_invariants_hold_whatever_happens_in_whatever_order(database: s
     run_state_machine_as_test(
         Floor,
         settings=settings(
-            max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "12")),
-            stateful_step_count=30,
+            max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "8")),
+            stateful_step_count=40,
             deadline=None,
+            phases=[Phase.generate],  # shrinking replays hundreds of stories, longer than anybody waits for a test
             suppress_health_check=list(HealthCheck),
             database=None,
         ),

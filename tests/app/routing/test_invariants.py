@@ -49,6 +49,7 @@ HOLDS = {
 }
 """Which offer an interaction in each state hangs on; in every other state it has none (A-4)."""
 ENDED = tuple(set(OfferState) - set(OPEN_OFFER))
+MOST_WAITING = 3
 STILL_THERE = (State.QUEUED, State.OFFERED, State.ACTIVE, State.AGENT_LOST)
 NEEDS_A_DEADLINE = (State.QUEUED, State.OFFERED, State.AGENT_LOST, State.WRAPPING)
 
@@ -96,14 +97,22 @@ class Floor(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def the_work_goes_on(self, data: st.DataObject) -> None:
-        self.one_of(data, self.a_caller_queues, self.an_offer_ends, self.a_race, self.a_talk_ends, self.a_wrap_up_ends)
+        self.one_of(
+            data,
+            self.a_caller_queues,
+            self.an_offer_ends,
+            self.an_agent_is_back,
+            self.a_talk_ends,
+            self.a_wrap_up_ends,
+        )
 
     @rule(data=st.data())
     def something_gets_in_the_way(self, data: st.DataObject) -> None:
         self.one_of(
             data,
+            self.a_race,
+            self.an_agent_is_lost,
             self.a_caller_hangs_up,
-            self.an_agent_is_lost_or_back,
             self.a_late_word_comes,
             self.time_passes,
             self.an_agent_chooses,
@@ -116,6 +125,8 @@ class Floor(RuleBasedStateMachine):
         any(deed(data) for deed in (*deeds[first:], *deeds[:first]))
 
     def a_caller_queues(self, data: st.DataObject) -> bool:
+        if sum(call.state == State.QUEUED for call in self.calls) >= MOST_WAITING:
+            return self.callers_and_agents_are_matched()
         queue, priority_min = data.draw(st.tuples(st.sampled_from(self.queues), st.sampled_from([0, 0, 10])))
         with unit_of_work() as session:
             make.waiting_call(session, queue, priority_min=priority_min)
@@ -182,14 +193,18 @@ class Floor(RuleBasedStateMachine):
             self.left.add(call.id)
         return call is not None
 
-    def an_agent_is_lost_or_back(self, data: st.DataObject) -> bool:
-        call = self.a_call(data, State.ACTIVE, State.AGENT_LOST)
+    def an_agent_is_lost(self, data: st.DataObject) -> bool:
+        call = self.a_call(data, State.ACTIVE)
         if call:
             with unit_of_work() as session:
-                if call.state == State.ACTIVE:
-                    agent_gone(session, call.id, call.agent_id)
-                else:
-                    assert agent_rejoined(session, call.id, call.agent_id or 0)
+                agent_gone(session, call.id, call.agent_id)
+        return call is not None
+
+    def an_agent_is_back(self, data: st.DataObject) -> bool:
+        call = self.a_call(data, State.AGENT_LOST)
+        if call:
+            with unit_of_work() as session:
+                assert agent_rejoined(session, call.id, call.agent_id or 0)
         return call is not None
 
     def a_late_word_comes(self, data: st.DataObject) -> bool:
@@ -237,7 +252,10 @@ class Floor(RuleBasedStateMachine):
     # What the rules choose from
 
     def a_call(self, data: st.DataObject, *states: State) -> Interaction | None:
-        fitting = [call for call in self.calls if call.state in states]
+        """One in the state that is drawn, so that the rare states have their share."""
+        there = [state for state in states if any(call.state == state for call in self.calls)]
+        state = data.draw(st.sampled_from(there)) if there else None
+        fitting = [call for call in self.calls if call.state == state]
         return fitting[data.draw(st.integers(0, len(fitting) - 1))] if fitting else None
 
     def an_offer(self, data: st.DataObject, *states: OfferState) -> Offer | None:

@@ -72,7 +72,7 @@ def _start_database(settings: Settings) -> str:
 
 def _say_speech(env: dict[str, str]) -> None:
     _say("Settling which speech engine serves which language")
-    _run("-m", "telephony.speech", "check", env=env)
+    _run("-m", "telephony.speech", "fetch", "--again-after", "24", env=env)  # without a network: once a day
 
 
 def _run(*args: str, env: dict[str, str]) -> None:

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
             case "check":
                 _check(settle(settings))
             case "fetch":
-                _check(prepare(settings, _show))
+                _check(prepare(settings, _show, asked.again_after))
     except SpeechError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -84,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     hear.add_argument("file", type=Path)
     hear.add_argument("--language", default="en")
     commands.add_parser("check", help="say which engine serves which language")
-    commands.add_parser("fetch", help="fetch missing Vosk models, then check")
+    fetch = commands.add_parser("fetch", help="fetch missing Vosk models, then check")
+    fetch.add_argument("--again-after", type=float, default=0, metavar="HOURS", help="leave out what failed since")
     return parser
 
 

@@ -71,9 +71,11 @@ def _why_no_vosk(language: str, settings: SpeechSettings, vosk_model: Path | Non
     return "" if vosk_model else models.why_missing(language, settings)
 
 
-def prepare(settings: SpeechSettings, say: Callable[[str], None]) -> dict[str, EngineChoice]:
+def prepare(
+    settings: SpeechSettings, say: Callable[[str], None], not_failed_for_h: float = 0
+) -> dict[str, EngineChoice]:
     """Fetch the models that are missing, then settle. Tells `say` what it does; never fails for want of a network."""
-    for language, model in models.missing(settings).items():
+    for language, model in models.missing(settings, not_failed_for_h).items():
         say(
             f"Fetching {model.name} ({model.size / 1_000_000:.0f} MB) so that {spoken_name(language)} is heard live ..."
         )

@@ -88,13 +88,22 @@ def fetched(settings: SpeechSettings) -> dict[str, Path]:
     return models_in(models_dir(settings))
 
 
-def missing(settings: SpeechSettings) -> dict[str, KnownModel]:
-    """The models that a fetch would bring: wanted, known, not at hand and not ruled out by a setting."""
+def missing(settings: SpeechSettings, not_failed_for_h: float = 0) -> dict[str, KnownModel]:
+    """The models that a fetch would bring: wanted, known, not at hand and not ruled out by a setting.
+
+    With `not_failed_for_h`, models whose fetch failed within so many hours are left out: a machine without a network
+    should not try at each start.
+    """
     at_hand = {**fetched(settings), **settings.vosk_models}
     wanted = [lang for lang in settings.languages if lang not in at_hand and settings.engines.get(lang) != "whisper"]
     if settings.fetch == "never":
         return {}
-    return {language: KNOWN_MODELS[language] for language in wanted if language in KNOWN_MODELS}
+    known = {language: KNOWN_MODELS[language] for language in wanted if language in KNOWN_MODELS}
+    return {
+        language: model
+        for language, model in known.items()
+        if _hours_since_failure(settings, model) >= not_failed_for_h
+    }
 
 
 def why_missing(language: str, settings: SpeechSettings) -> str:
@@ -208,6 +217,13 @@ def _noted(why: str, model: KnownModel, settings: SpeechSettings) -> SpeechError
 
 def _failure_note(settings: SpeechSettings, model: KnownModel) -> Path:
     return models_dir(settings) / f"{model.name}.failed"
+
+
+def _hours_since_failure(settings: SpeechSettings, model: KnownModel) -> float:
+    try:
+        return (time.time() - _failure_note(settings, model).stat().st_mtime) / 3600
+    except OSError:
+        return float("inf")
 
 
 def _reason(error: Exception) -> str:

@@ -34,7 +34,7 @@ from telephony.speech.stt import Event, Result, StreamOptions, Word
 
 logger = logging.getLogger(__name__)
 
-SENT_TOGETHER_S = 0.06  # one message to the child for three frames of 20 ms
+SENT_TOGETHER_S = 0.1  # one message to the child for five frames of 20 ms: smaller pieces cost Kaldi a tenth more
 FINISH_LIMIT_S = 30.0
 SILENT_CHILD_S = 20.0  # the child says each second that it lives
 CRASHES, WITHIN_S = 3, 60.0

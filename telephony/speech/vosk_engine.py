@@ -8,8 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from telephony.speech.babble import babble
 from telephony.speech.endpoint import Endpointer
 from telephony.speech.errors import SpeechError
 from telephony.speech.settings import is_model_folder
@@ -17,7 +16,7 @@ from telephony.speech.stt import Caps, Event, StreamOptions, Word
 
 KEPT_PER_RATE = 16  # about 100 MB each once used
 MAX_USES = 200  # a recogniser grows while it is used; a new one now and then keeps memory bounded
-WARM_UP_S = 1.0
+WARM_UP_S = 4.0
 PARTIAL_LAG_S = 0.4  # Kaldi decodes in blocks: a partial tells what was said this long ago
 UNKNOWN_WORD = "[unk]"  # lets a grammar match nothing, where the model knows it
 
@@ -47,11 +46,15 @@ class VoskEngine:
         return VoskStream(self._borrow(options.rate_hz), options, self._give_back)
 
     def warm(self, rate_hz: int, recognisers: int) -> None:
-        """Build the search graphs of some recognisers before the first caller would have to wait for it."""
+        """Build the search graphs of some recognisers, so that the first callers need not wait for it.
+
+        Ten seconds of speech cost a new recogniser 4.6 s of CPU, one warmed with noise 3.7 and with babble 2.3; used
+        ones take 1.4.
+        """
         ready = [self._borrow(rate_hz) for _ in range(recognisers)]
-        noise = np.random.default_rng(0).normal(0, 600, int(WARM_UP_S * rate_hz)).astype("<i2").tobytes()
+        sound = babble(WARM_UP_S, rate_hz)
         for recogniser in ready:
-            recogniser.feed(noise)
+            recogniser.feed(sound)
             self._give_back(recogniser)
 
     def knows(self, word: str) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from telephony.speech.babble import babble
 from telephony.speech.errors import SpeechError
 from telephony.speech.languages import heard_as
 from telephony.speech.stt import Caps, Result, Word
@@ -52,10 +53,8 @@ class WhisperEngine:
         self.caps = Caps(langs=("en",))
 
     def warm(self) -> None:
-        """Decode a second of noise: the first decode of a process is slower than the others."""
-        noise = np.random.default_rng(0).normal(0, 0.05, WHISPER_HZ).astype(np.float32)
-        for vad in (True, False):
-            list(self._model.transcribe(noise, language="en", vad_filter=vad, temperature=0.0)[0])
+        """Decode a second of babble: the first decode of a process is slower than the others."""
+        self.transcribe(babble(1.0, WHISPER_HZ), WHISPER_HZ, "en")
 
     def transcribe(self, pcm16: bytes, rate_hz: int, language: str, hints: Sequence[str] = ()) -> Result:
         """Transcribe audio of any length that fits in memory.

@@ -181,6 +181,11 @@ def test_without_a_network_the_reason_is_said_at_start_and_kept(
     assert choices["en"].engine == "whisper"
     assert choices["es"].engine == "none"
     assert "the last fetch" in settle(settings)["es"].why
+    said.clear()
+    prepare(settings, said.append, not_failed_for_h=24)
+    assert said == [], "the next start does not try again"
+    prepare(settings, said.append)
+    assert said, "a person who asks does"
 
 
 def test_a_missing_model_is_fetched_at_start_with_progress(

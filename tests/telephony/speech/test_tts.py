@@ -70,16 +70,16 @@ async def test_the_same_text_is_rendered_once_however_many_ask_at_once(own_speak
     jobs: list[str] = []
     real_call = own_speaker._child.call
     own_speaker._child.call = lambda job, limit_s: (jobs.append(job["text"]), real_call(job, limit_s))[1]  # type: ignore
-    paths = await asyncio.gather(*(own_speaker.render(" One  text\tfor all. ") for _ in range(50)))
+    paths = await asyncio.gather(*(own_speaker.render(" Ein  Text\tfür alle. ", "de") for _ in range(50)))
     assert len(set(paths)) == 1
-    assert jobs == ["One text for all."]
-    assert await own_speaker.render("One text for all.") == paths[0]
+    assert jobs == ["Ein Text für alle."]
+    assert await own_speaker.render("Ein Text für alle.", "de") == paths[0]
     assert len(jobs) == 1
 
 
 async def test_a_caller_who_gives_up_does_not_take_the_prompt_from_the_others(own_speaker: Speaker) -> None:
-    leaving = asyncio.create_task(own_speaker.render("Shared prompt."))
-    staying = asyncio.create_task(own_speaker.render("Shared prompt."))
+    leaving = asyncio.create_task(own_speaker.render("Shared prompt.", "de"))
+    staying = asyncio.create_task(own_speaker.render("Shared prompt.", "de"))
     await asyncio.sleep(0)
     leaving.cancel()
     assert (await staying).stat().st_size > 44

@@ -24,13 +24,15 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app import events
 from app.config import Settings
-from app.db import unit_of_work
+from app.db import database_now, unit_of_work
 from app.interactions.models import Interaction, State, Utterance
 from telephony.signature import HEADER, is_signed_handshake
+from telephony.speech.choice import EngineChoice
 from telephony.speech.errors import SpeechError
+from telephony.speech.languages import heard_as
 from telephony.speech.recogniser import Recogniser
 from telephony.speech.recogniser import Session as Hearing
-from telephony.speech.stt import Event
+from telephony.speech.stt import Event, Word
 from telephony.urls import StreamGrant, read_media_token
 from telephony.voices import carrier_voice
 
@@ -50,6 +52,9 @@ POLICY_VIOLATION, UNSUPPORTED, TOO_BIG = 1008, 1003, 1009
 
 class Ears(Protocol):
     """Opens one recogniser per side. Implemented by telephony.speech.recogniser.Recogniser."""
+
+    @property
+    def choices(self) -> Mapping[str, EngineChoice]: ...
 
     def serves(self, language: str) -> bool: ...
 
@@ -119,6 +124,16 @@ class BadMessage(ValueError):
     """A frame that is no Media Streams message; says why, never what was in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whose words they are. `began_s`: how long the talk had lasted when this stream began (a call may come back)."""
+
+    interaction_id: uuid.UUID
+    speaker: str
+    engine: str
+    began_s: float
+
+
 @dataclass
 class Side:
     """One side of the conversation: its recogniser and how much of its audio has come."""
@@ -165,17 +180,19 @@ class Conversation:
         if not self.ears.serves(language):
             log.info("media.language_not_heard", language=language)
             return
-        for track in dict.fromkeys(tracks):
-            if track in SPEAKERS:
-                await self._open(track, language)
+        began_s = await run_in_threadpool(talked_for_s, self.grant.interaction_id)
+        engine = self.ears.choices[heard_as(language)].engine
+        for track in SPEAKERS:
+            if track in tracks:
+                await self._open(track, language, Source(self.grant.interaction_id, SPEAKERS[track], engine, began_s))
 
-    async def _open(self, track: str, language: str) -> None:
+    async def _open(self, track: str, language: str, source: Source) -> None:
         try:
             hearing = await self.ears.open(rate_hz=RATE_HZ, language=language)
         except SpeechError as error:
             log.warning("media.not_heard", why=str(error), interaction_id=str(self.grant.interaction_id))
             return
-        reader = asyncio.create_task(_read(hearing, self.grant.interaction_id, SPEAKERS[track]))
+        reader = asyncio.create_task(_read(hearing, source))
         self.sides[track] = Side(hearing, reader)
 
     def _hear(self, media: object) -> None:
@@ -251,7 +268,7 @@ def _gap_s(media: Mapping[str, Any], fed_s: float) -> float:
     return missing if 0.1 < missing < MAX_GAP_S else 0.0
 
 
-async def _read(hearing: Hearing, interaction_id: uuid.UUID, speaker: str) -> None:
+async def _read(hearing: Hearing, source: Source) -> None:
     """Pass on what one side's recogniser hears, until it has ended. A partial text is passed on four times a second."""
     loop = asyncio.get_running_loop()
     next_partial = 0.0
@@ -259,53 +276,72 @@ async def _read(hearing: Hearing, interaction_id: uuid.UUID, speaker: str) -> No
         match event.kind:
             case "partial" if loop.time() >= next_partial:
                 next_partial = loop.time() + PARTIALS_EVERY_S
-                await run_in_threadpool(whisper_partial, interaction_id, speaker, event.text)
+                await run_in_threadpool(whisper_partial, source, event.text)
             case "final" if event.text:
-                await run_in_threadpool(store_final, interaction_id, speaker, event)
+                await run_in_threadpool(store_final, source, event)
             case "error":
-                log.warning("media.recogniser", interaction_id=str(interaction_id), speaker=speaker, why=event.text)
+                log.warning("media.recogniser", interaction_id=str(source.interaction_id), why=event.text)
 
 
-def whisper_partial(interaction_id: uuid.UUID, speaker: str, text: str) -> None:
+def talked_for_s(interaction_id: uuid.UUID) -> float:
+    """How long ago the talk began, so that a second stream's words follow the first's."""
+    with unit_of_work() as session:
+        interaction = session.get(Interaction, interaction_id)
+        if interaction is None or interaction.answered_at is None:
+            return 0.0
+        return max(0.0, (database_now(session) - interaction.answered_at).total_seconds())
+
+
+def whisper_partial(source: Source, text: str) -> None:
     """Show what is being said to whoever watches this conversation. Nothing is kept."""
     with unit_of_work() as session:
         events.whisper(
             session,
-            f"interaction:{interaction_id}",
+            f"interaction:{source.interaction_id}",
             "transcript.partial",
-            {"interaction_id": str(interaction_id), "speaker": speaker, "text": text},
+            {"interaction_id": str(source.interaction_id), "speaker": source.speaker, "text": text},
         )
 
 
-def store_final(interaction_id: uuid.UUID, speaker: str, event: Event) -> None:
+def store_final(source: Source, event: Event) -> None:
     """Keep what was said. What the agent's side "says" while the customer is on hold is music, and is not kept."""
     with unit_of_work() as session:
-        interaction = session.get(Interaction, interaction_id)
-        if interaction is None or (speaker == "agent" and interaction.state in (State.HELD, State.AGENT_LOST)):
+        interaction = session.get(Interaction, source.interaction_id)
+        on_hold = interaction is not None and interaction.state in (State.HELD, State.AGENT_LOST)
+        if interaction is None or (source.speaker == "agent" and on_hold):
             return
         start_s = event.words[0].start if event.words else event.t_audio
         said = Utterance(
-            interaction_id=interaction_id,
-            speaker=speaker,
-            start_s=start_s,
-            end_s=max(event.t_audio, start_s),
+            interaction_id=source.interaction_id,
+            speaker=source.speaker,
+            start_s=round(source.began_s + start_s, 3),
+            end_s=round(source.began_s + max(event.t_audio, start_s), 3),
             text=event.text,
-            words=[{"text": w.text, "start": w.start, "end": w.end, "conf": w.conf} for w in event.words],
+            words=[_word_json(word, source.began_s) for word in event.words],
             confidence=event.confidence,
-            engine="live",
+            engine=source.engine,
         )
         session.add(said)
         session.flush()
         events.record(
             session,
             "transcript.said",
-            actor=speaker,
+            actor="caller" if source.speaker == "customer" else f"user:{interaction.agent_id}",
             customer_id=interaction.customer_id,
-            interaction_id=interaction_id,
+            interaction_id=interaction.id,
             users=(interaction.agent_id,) if interaction.agent_id is not None else (),
-            speaker=speaker,
+            speaker=source.speaker,
             text=said.text,
             start_s=said.start_s,
             end_s=said.end_s,
             utterance_id=said.id,
         )
+
+
+def _word_json(word: Word, began_s: float) -> dict[str, Any]:
+    return {
+        "text": word.text,
+        "start": round(began_s + word.start, 3),
+        "end": round(began_s + word.end, 3),
+        "conf": word.conf,
+    }

@@ -234,9 +234,7 @@ def test_a_wild_timestamp_puts_in_no_silence(
 @pytest.mark.parametrize(
     "handshake", ["no signature", "wrong signature", "another token", "a token of somebody else", "a long token"]
 )
-def test_a_stranger_is_refused_at_the_door(
-    web: Web, settings: Settings, talk: Interaction, handshake: str
-) -> None:
+def test_a_stranger_is_refused_at_the_door(web: Web, settings: Settings, talk: Interaction, handshake: str) -> None:
     path, headers = address(settings, talk.id)
     if handshake == "no signature":
         headers = {}
@@ -297,17 +295,13 @@ def test_a_language_nobody_hears_is_streamed_in_peace(
     assert ears.opened == []
 
 
-def test_ears_that_fail_leave_the_stream_alone(
-    web: Web, settings: Settings, talk: Interaction, ears: Ears
-) -> None:
+def test_ears_that_fail_leave_the_stream_alone(web: Web, settings: Settings, talk: Interaction, ears: Ears) -> None:
     ears.broken = True
     stream(web, settings, talk, START, media("inbound"), {"event": "stop"})
     assert said() == []
 
 
-def test_a_carrier_that_vanishes_still_leaves_the_last_words(
-    web: Web, settings: Settings, talk: Interaction
-) -> None:
+def test_a_carrier_that_vanishes_still_leaves_the_last_words(web: Web, settings: Settings, talk: Interaction) -> None:
     path, headers = address(settings, talk.id)
     with web.connect(path, headers) as wire:
         for message in (START, *[media("inbound")] * 5):

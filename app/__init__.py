@@ -13,8 +13,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     import digital_channels
     import recordings
     import telephony
-    from app import accounts, cli, db, desktop, health, logs, pages, postgres, routing
+    from app import accounts, admin, cli, db, desktop, health, logs, pages, postgres, routing
     from app.accounts.entry import PUBLIC, enter
+    from telephony.speech_report import speech_report
 
     settings = settings or Settings.from_env()
     logs.configure(settings.log_level)
@@ -29,8 +30,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     routing.init()
     enter(app, health.bp, PUBLIC)
     desktop.init(app, settings)
+    admin.init(app, settings)
     cli.init(app)
     recordings.init(app, settings)
     digital_channels.init(app, settings)
     telephony.register(app, settings)
+    app.extensions["speech_report"] = speech_report
     return app

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
@@ -16,7 +18,8 @@ from app.accounts.sign_in import DEMO_PEOPLE, DemoPerson
 from app.config import Settings
 from app.db import unit_of_work
 from app.interactions.models import Disposition
-from app.routing.models import Queue, QueueMember
+from app.routing.members import set_member
+from app.routing.models import Queue
 
 SEEDER = "system"
 
@@ -86,7 +89,7 @@ def add_person_command(
     email: str, name: str, roles: tuple[str, ...], queues: tuple[str, ...], password_stdin: bool
 ) -> None:
     """Add a person who may sign in as EMAIL."""
-    password = click.get_text_stream("stdin").readline().rstrip("\n") if password_stdin else new_password()
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else new_password()
     try:
         with unit_of_work() as session:
             user = add_person(session, email=email, name=name, password=password, roles=roles, actor=SEEDER)
@@ -124,8 +127,7 @@ def join_queues(session: Session, user: User, keys: tuple[str, ...], queues: dic
     for key in keys:
         if key not in queues:
             raise PersonRefused("queue", f"There is no queue {key[:40]!r}: give {', '.join(queues) or 'none yet'}.")
-        row = insert(QueueMember).values(queue_id=queues[key].id, user_id=user.id)
-        session.execute(row.on_conflict_do_nothing())
+        set_member(session, queues[key], user, True, actor=SEEDER)
 
 
 def seed_dispositions(session: Session) -> None:

@@ -19,6 +19,8 @@ class OurNumber:
     language: str
     is_at_carrier: bool
     """Whether the carrier knows it as ours, with our webhooks."""
+    flow_version: str | None = None
+    """The flow's live version; None when there is no such flow."""
 
 
 class NumberRefused(Exception):

@@ -29,7 +29,7 @@ class PhoneNumbers:
         self._flows = flows
 
     def all(self, session: Session) -> list[OurNumber]:
-        return [_shown(row) for row in session.scalars(select(PhoneNumber).order_by(PhoneNumber.id))]
+        return [self._shown(row) for row in session.scalars(select(PhoneNumber).order_by(PhoneNumber.id))]
 
     def flows(self) -> list[str]:
         return self._flows.names()
@@ -46,11 +46,11 @@ class PhoneNumbers:
             raise NumberRefused("language", f"The flow {flow} does not speak {language[:20]!r}.")
         row.label, row.flow, row.language = label.strip(), flow, language
         session.flush()
-        return _shown(row)
+        return self._shown(row)
 
-
-def _shown(row: PhoneNumber) -> OurNumber:
-    return OurNumber(row.id, row.number, row.label, row.flow, row.language, row.provider_sid is not None)
+    def _shown(self, row: PhoneNumber) -> OurNumber:
+        version = self._flows.get(row.flow).version if row.flow in self._flows.names() else None
+        return OurNumber(row.id, row.number, row.label, row.flow, row.language, row.provider_sid is not None, version)
 
 
 def seed(session: Session, room: Room) -> None:

@@ -1,1 +1,15 @@
+"""Setting the house up and seeing how it stands."""
 
+from __future__ import annotations
+
+from flask import Flask
+
+from app.config import Settings
+
+
+def init(app: Flask, settings: Settings) -> None:
+    """Open the room. `app.extensions["speech_report"]` and `["our_numbers"]` are injected by the factory."""
+    from app.accounts.entry import ADMIN, enter
+    from app.admin import views
+
+    enter(app, views.bp, ADMIN)

@@ -63,6 +63,9 @@ class Lines:
     def all(self, session: Any) -> list[OurNumber]:
         return [OurNumber(1, OURS, "Demo line", "main", "en", True)]
 
+    def flows(self) -> list[str]:
+        return ["main"]
+
 
 @pytest.fixture(scope="session")
 def house(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:

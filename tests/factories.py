@@ -19,6 +19,7 @@ from app.interactions.move import move
 from app.interactions.open import open_interaction
 from app.routing.enqueue import enqueue_interaction
 from app.routing.models import AgentSession, AgentState, Queue, QueueMember
+from telephony.models import PhoneNumber
 
 OUR_NUMBER = "+15550100000"
 _serial = itertools.count(1)
@@ -128,6 +129,14 @@ def wait_longer(session: Session, interaction: Interaction, seconds: float) -> N
         update(Interaction).where(Interaction.id == interaction.id).values(wake_at=Interaction.wake_at - past)
     )
     session.refresh(interaction)
+
+
+def our_number(session: Session, number: str = OUR_NUMBER, flow: str = "main") -> PhoneNumber:
+    """A number of ours."""
+    made = PhoneNumber(number=number, label="Demo line", flow=flow, language="en")
+    session.add(made)
+    session.flush()
+    return made
 
 
 def disposition(session: Session, code: str = "SALE", label: str = "Sale made", *, active: bool = True) -> Disposition:

@@ -48,6 +48,7 @@ class Courier:
         self._conversation: Conversation | None = None
         self._idle = asyncio.Event()
         self._idle.set()
+        carrier.couriers.add(self)
 
     def send(self, callback: Callback, parameters: Mapping[str, str]) -> None:
         """Deliver soon, after everything sent before."""

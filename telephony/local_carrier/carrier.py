@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 from telephony.local_carrier import twiml
+from telephony.local_carrier.callbacks import Courier
 from telephony.local_carrier.calls import ENDED, Call, Step
 from telephony.local_carrier.conference import Conference
 from telephony.local_carrier.dialling import ring
@@ -25,6 +27,7 @@ from telephony.local_carrier.sids import is_number
 from telephony.local_carrier.speech import Speech
 from telephony.local_carrier.streams import Streams
 from telephony.local_carrier.tones import keys
+from telephony.local_carrier.voice import Voice
 from telephony.local_carrier.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
@@ -55,6 +58,7 @@ class Carrier:
         self.messages = Messages(self)
         self.journal = Journal(settings.data)
         self.is_closing = False
+        self.couriers: weakref.WeakSet[Courier] = weakref.WeakSet()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -88,12 +92,11 @@ class Carrier:
         await self.webhooks.close()
 
     async def _drain(self) -> None:
-        couriers = [call.courier for call in self.calls.values()]
-        couriers += [conference.courier for conference in self.conferences.values()]
         try:
             async with asyncio.timeout(_DRAIN_S):
                 await self.recordings.settled()
-                await asyncio.gather(*(courier.done() for courier in couriers))
+                await self.messages.settled()
+                await asyncio.gather(*(courier.done() for courier in list(self.couriers)))
         except TimeoutError:
             log.warning("some callbacks could not be delivered before the end")
 
@@ -231,12 +234,12 @@ class Carrier:
         self.recordings.conference_ended(conference)
 
 
-async def send_keys(call: Call, digits: str) -> None:
-    """Let the far end hear keys, and tell its phone which."""
+async def send_keys(call: Call, digits: str, voice: Voice | None = None) -> None:
+    """Let the far end hear keys, by the call's own voice or another that it hears, and tell its phone which."""
     if not digits or call.device is None:
         return
     call.device.show_digits(call, digits)
-    await call.voice.play(keys(digits))
+    await (voice or call.voice).play(keys(digits))
 
 
 def _hand_to_phone(call: Call, phone: Phone) -> None:

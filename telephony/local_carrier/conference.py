@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telephony.local_carrier import tones
-from telephony.local_carrier.audio import SILENCE, Sums, add, decode, encode, mix
+from telephony.local_carrier.audio import SILENCE, Sums, add, decode, encode, level, mix
 from telephony.local_carrier.callbacks import Callback, Courier, now, rfc2822
 from telephony.local_carrier.calls import Call, Tap
 from telephony.local_carrier.music import waiting_music
@@ -60,6 +60,27 @@ class SeatOptions:
     max_participants: int = MAX_PARTICIPANTS
 
 
+class Talking:
+    """Notices when somebody begins and ends to speak, by loudness: 0.1 s of sound begins, 1 s of quiet ends."""
+
+    LOUD, BEGINS_AFTER, ENDS_AFTER = 400.0, 5, 50
+
+    def __init__(self) -> None:
+        self._is_talking = False
+        self._run = 0
+
+    def change(self, frame: bytes) -> bool | None:
+        """The next 20 ms; True when speech begins with it, False when it ends, None when nothing changes."""
+        if (frame is not SILENCE and level(frame) > self.LOUD) is self._is_talking:
+            self._run = 0
+            return None
+        self._run += 1
+        if self._run < (self.ENDS_AFTER if self._is_talking else self.BEGINS_AFTER):
+            return None
+        self._is_talking, self._run = not self._is_talking, 0
+        return self._is_talking
+
+
 class Seat:
     """One leg's place in a conference."""
 
@@ -80,6 +101,7 @@ class Seat:
         self.is_in = False
         self.heard = SILENCE
         self.left: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.talking = Talking()
         self._waiting = Voice()
         self._holding = Voice()
         self._announcing = Voice()
@@ -410,6 +432,14 @@ class Conference:
                     coached.heard = mix([coached.heard, coach.call.said])
         for tap in self.taps:
             tap(blend.without(""), SILENCE)
+        if self.callback is not None and "speaker" in self.callback.events:
+            self._tell_speakers(seats)
+
+    def _tell_speakers(self, seats: list[Seat]) -> None:
+        for seat in seats:
+            begins = seat.talking.change(seat.call.said if seat.speaks_to_all else SILENCE)
+            if begins is not None:
+                self._tell("participant-speech-start" if begins else "participant-speech-stop", seat)
 
     def add_tap(self, tap: Tap) -> None:
         """Give every frame of the room to `tap`."""
@@ -475,6 +505,8 @@ _WISHES = {
     "participant-modify": "modify",
     "announcement-end": "announcement",
     "announcement-fail": "announcement",
+    "participant-speech-start": "speaker",
+    "participant-speech-stop": "speaker",
 }
 
 

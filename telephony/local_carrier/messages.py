@@ -13,9 +13,9 @@ import binascii
 import datetime
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from telephony.local_carrier import twiml
@@ -100,6 +100,7 @@ class Messages:
         self._folder = carrier.settings.data / "media"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._messages: dict[str, Message] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
 
     def __iter__(self) -> Iterator[Message]:
         return reversed(list(self._messages.values()))
@@ -148,7 +149,7 @@ class Messages:
             direction, sender, to, body, new_sid("MM" if media_urls else "SM"), "queued", callback=callback
         )
         self._keep(message)
-        self._carrier.spawn(self._send(message, media_urls))
+        self._run(self._send(message, media_urls))
         return message
 
     def _check(self, sender: str, to: str, body: str, media_urls: list[str]) -> None:
@@ -251,7 +252,7 @@ class Messages:
         message = Message("inbound", phone.address, to, text, new_sid("MM" if files else "SM"), "received")
         message.media = [self._store(content_type, content) for content_type, content in files]
         self._keep(message)
-        self._carrier.spawn(self._take_in(phone, message))
+        self._run(self._take_in(phone, message))
 
     async def _take_in(self, phone: Phone, message: Message) -> None:
         _show_status(phone, message, "sent")
@@ -367,6 +368,15 @@ class Messages:
             parameters[f"MediaUrl{index}"] = self.media_url(message, medium)
             parameters[f"MediaContentType{index}"] = medium.content_type
         return parameters
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._carrier.spawn(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def settled(self) -> None:
+        """Wait until every message under way has arrived or failed."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     def _keep(self, message: Message) -> None:
         self._messages[message.sid] = message

@@ -147,6 +147,8 @@ class Conversation:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Request the URL as Twilio would and give the 2xx answer (or 304 to a conditional GET). Raises FetchError."""
+        if self._session.closed:
+            raise FetchError(11205, "The call is over; nothing more is asked for it.", url[:MAX_URL])
         if not is_web_address(url):
             raise FetchError(11100, "The URL is not an absolute http or https address.", url[:MAX_URL])
         plain, fragment = urldefrag(url)

@@ -44,7 +44,7 @@ async def list_calls(request: web.Request) -> web.Response:
 
     def passes(call: Call) -> bool:
         return (
-            query.get("To") in {None, "", call.to}
+            split_client(query.get("To", ""))[0] in {"", call.to}
             and query.get("From") in {None, "", call.sender}
             and query.get("Status") in {None, "", call.status}
             and query.get("ParentCallSid") in {None, "", call.parent.sid if call.parent else "-"}

@@ -32,16 +32,14 @@ class Attributes:
         return self.choice(name, "true" if default else "false", {"true", "false"}) == "true"
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
-        """A whole number within bounds; beyond them the nearer bound."""
+        """A whole number, not negative; beyond the bounds the nearer one."""
         value = self._verb.attributes.get(name)
         if value is None:
             return default
-        try:
-            wanted = int(value)
-        except ValueError:
+        if not value.isascii() or not value.isdigit():
             self._complain(name, value)
             return default
-        return min(max(wanted, low), high)
+        return min(max(int(value[:10]), low), high)
 
     def choice(self, name: str, default: str, allowed: Iterable[str]) -> str:
         """One of some words."""

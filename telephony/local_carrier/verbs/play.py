@@ -36,4 +36,4 @@ async def _play_digits(digits: str, stage: Stage) -> None:
     if not set(digits) <= DIALABLE or len(digits) > MAX_DIGITS:
         stage.alert(13410, f"digits are 0-9 A-D * # w W, at most {MAX_DIGITS}.")
         return
-    await send_keys(stage.call, digits)
+    await send_keys(stage.call, digits, stage.voice)

@@ -450,3 +450,40 @@ def test_participants_are_filtered(client, caller_in, agent_in, room):
     conference = client.conferences(_sid(client, room))
     assert [seat.call_sid for seat in conference.participants.list(muted=True)] == [agent_sid]
     assert [seat.call_sid for seat in conference.participants.list(muted=False)] == [call_sid]
+
+
+def test_speakers_are_told_when_asked_for(application, phones, client, line, room):
+    application.on(
+        "/voice",
+        f'<Dial><Conference beep="false" statusCallback="/room" statusCallbackEvent="speaker join">{room}'
+        "</Conference></Dial>",
+    )
+    caller = phones.number()
+    call_sid = caller.dial(line.number)
+    application.wait_for("/room", StatusCallbackEvent="participant-join", CallSid=call_sid)
+    agent = phones.client("listener")
+    client.conferences(room).participants.create(to="client:listener", from_=line.number, beep="false")
+    agent.answer()
+    application.wait_for("/room", 2, StatusCallbackEvent="participant-join")
+    caller.say(tone(700, 0.5))
+    assert application.wait_for("/room", StatusCallbackEvent="participant-speech-start").params["CallSid"] == call_sid
+    assert application.wait_for("/room", StatusCallbackEvent="participant-speech-stop").params["CallSid"] == call_sid
+
+
+def test_coach_of_somebody_who_is_not_there_goes_on_with_the_script(application, phones, line, client, room):
+    application.on(
+        "/voice",
+        f'<Dial action="/refused"><Conference coach="CA{"0" * 32}">{room}</Conference></Dial>',
+    )
+    caller = phones.number()
+    caller.dial(line.number)
+    assert application.wait_for("/refused").params["DialCallStatus"] == "failed"
+    assert client.conferences.list(friendly_name=room, status="init") == []
+
+
+def test_whole_conference_ends_when_its_only_caller_vanishes(application, caller_in, agent_in, room):
+    caller, _ = caller_in(room, noun=' endConferenceOnExit="true"')
+    agent, _ = agent_in(room)
+    caller.vanish()
+    assert agent.wait_for("ended")["status"] == "completed"
+    application.wait_for("/room", StatusCallbackEvent="conference-end")

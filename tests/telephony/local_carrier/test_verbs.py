@@ -461,3 +461,63 @@ def test_dial_records_the_conversation(application, phones, line, wish, channels
     told = application.wait_for("/status").params
     assert (told["RecordingSource"], told["RecordingChannels"]) == ("DialVerb", channels)
     assert application.wait_for("/dialled").params["RecordingSid"] == told["RecordingSid"]
+
+
+# --- what cannot be done --------------------------------------------------------------------------------------------
+
+
+def test_client_that_calls_a_number_needs_a_caller_id(application, phones, client):
+    made = client.applications.create(voice_url=f"{application.url}/out")
+    callee = phones.number()
+    application.on("/out", f'<Dial action="/dialled">{callee.address}</Dial>')
+    agent = phones.client("without-id", made.sid)
+    agent.dial(callee.address)
+    assert application.wait_for("/dialled").params["DialCallStatus"] == "failed"
+    application.on("/out", f'<Dial callerId="+15557770000" action="/dialled">{callee.address}</Dial>')
+    agent.wait_for("ended")
+    agent.dial(callee.address)
+    assert callee.wait_for_ring()["from"] == "+15557770000"
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    ["<Dial/>", "<Dial><Sip>sip:a@b</Sip></Dial>", "<Dial><Conference/></Dial>", "<Dial><Queue>q</Queue></Dial>"],
+)
+def test_dial_that_leads_nowhere_goes_on(application, phones, line, sounds, nothing):
+    application.on("/voice", f"{nothing}<Play>{sounds(440, 0.5)}</Play>")
+    caller = _call(phones, line)
+    caller.wait_to_hear(440)
+
+
+def test_attribute_that_cannot_be_used_falls_back_to_the_default(application, phones, line, sounds):
+    application.on(
+        "/voice",
+        f'<Pause length="soon"/><Play loop="-5">{sounds(440, 0.5)}</Play>'
+        '<Gather numDigits="two" input="smell" method="PUT" finishOnKey="12" timeout="1" action="/done"/>',
+    )
+    caller = phones.number()
+    caller.dial(line.number)
+    caller.wait_for("answered")
+    caller.wait_to_hear(440)
+    caller.press("1#")
+    asked = application.wait_for("/done")
+    assert (asked.method, asked.params["Digits"]) == ("POST", "1")
+
+
+def test_gather_accepts_only_prompts_inside(application, phones, line, sounds):
+    application.on(
+        "/voice",
+        f'<Gather timeout="1" action="/done"><Dial>+15550000000</Dial><Play>{sounds(440, 0.5)}</Play></Gather>',
+    )
+    caller = _call(phones, line)
+    caller.wait_to_hear(440)
+    caller.wait_for("ended")
+
+
+def test_documents_that_lead_to_each_other_can_be_left_by_hanging_up(application, phones, line):
+    application.on("/voice", "<Redirect>/other</Redirect>")
+    application.on("/other", "<Redirect>/voice</Redirect>")
+    caller = _call(phones, line)
+    application.wait_for("/other", 3)
+    caller.hang_up()
+    assert application.wait_for("/ended").params["CallStatus"] == "completed"

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app import events
 from app.customers.models import Customer, Note
+from app.db import database_now
 from app.interactions.models import Interaction
 
 LONGEST_NOTE = 10_000
@@ -29,7 +30,13 @@ def add_note(
     if session.get(Customer, customer_id) is None:
         raise LookupError("There is no such customer.")
     _refuse_a_strangers_interaction(session, customer_id, interaction_id)
-    note = Note(customer_id=customer_id, interaction_id=interaction_id, author_id=author_id, body=text)
+    note = Note(
+        customer_id=customer_id,
+        interaction_id=interaction_id,
+        author_id=author_id,
+        body=text,
+        created_at=database_now(session),
+    )
     session.add(note)
     session.flush()
     events.record(

@@ -1,0 +1,371 @@
+"""The whole house in real processes: carrier, web (one or several behind one address) and worker, on a real database.
+
+house = House(database_url, folder).open()
+ana = house.agent("Ana")                      # signed in, available, with a softphone
+caller = house.phone("+15551230001")
+caller.dial(LINE); caller.press("1")
+ana.phone.answer()
+house.stop("worker"); house.start("worker", crash_at="O2"); house.wait_for_crash("worker")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import URLSafeTimedSerializer
+from sqlalchemy import select, text
+from twilio.request_validator import RequestValidator
+
+from app.accounts.models import User
+from app.config import Settings
+from app.db import unit_of_work
+from app.routing.models import Queue, QueueMember
+from telephony.models import PhoneNumber
+from tests.support.front_door import FrontDoor
+from tests.support.people import a_person
+from tests.telephony.local_carrier.phone import ScriptedPhone
+from tests.telephony.local_carrier.running import BaseUrlHttpClient
+
+ROOT = Path(__file__).parents[2]
+FLOWS = Path(__file__).parent / "flows"
+LINE = "+15005550006"
+READY_S = 60.0
+PATIENCE_S = 20.0
+BEAT_S = 5.0
+
+
+class House:
+    """Processes by name: `carrier`, `web` (and `web2`, …), `worker`. Everything it starts ends with `close`."""
+
+    def __init__(
+        self,
+        database_url: str,
+        folder: Path,
+        *,
+        webs: int = 1,
+        hears: bool = False,
+        flows: Path = FLOWS,
+        webhook_limit_s: float = 15.0,
+        speech_cache: Path | None = None,
+    ) -> None:
+        """`hears`: with recognisers (slower); `webhook_limit_s`: how long the carrier waits for an answer."""
+        self.front = FrontDoor()
+        self.folder = folder
+        self._ports = {name: free_port() for name in ["carrier", "web", *(f"web{n}" for n in range(2, webs + 1))]}
+        self.web_names = [name for name in self._ports if name != "carrier"]
+        self.env = {
+            "VAR_DIR": str(folder / "var"),
+            "DATABASE_URL": database_url,
+            "SECRET_KEY": secrets.token_hex(16),
+            "RECORDINGS_URL": str(folder / "audio"),
+            "PUBLIC_BASE_URL": self.front.url,
+            "TWILIO_API_BASE": f"http://127.0.0.1:{self._ports['carrier']}",
+            "FLOWS_DIR": str(flows),
+            "CARRIER_WEBHOOK_LIMIT_S": str(webhook_limit_s),
+            "SPEECH_FETCH": "never",
+            "SPEECH_CACHE": str(speech_cache or folder / "speech"),
+            "DEMO": "0",
+        }
+        if not hears:
+            self.env["SPEECH_LANGUAGES"] = "tlh"  # no engine serves it, so none is loaded
+        self.settings = Settings.from_env(self.env)
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._workers_started = 0
+        self._phones: list[ScriptedPhone] = []
+        self._agents: list[Agent] = []
+
+    # --- the processes ------------------------------------------------------------------------------------------
+
+    def open(self) -> House:
+        """Furnish the database, start everything and wait until it is ready."""
+        try:
+            self._furnish()
+            self.start("carrier")
+            self._own_the_line()
+            for name in [*self.web_names, "worker"]:
+                self.start(name, wait=False)
+            for name in [*self.web_names, "worker"]:
+                self.wait_until_ready(name)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def close(self) -> None:
+        """End everything that was started here."""
+        for agent in self._agents:
+            agent.go()
+        for phone in self._phones:
+            phone.close()
+        for name in list(self.processes):
+            self.kill(name)
+        self.front.close()
+
+    def start(self, name: str, *, crash_at: str | None = None, wait: bool = True) -> None:
+        """Start a process; with `crash_at` it kills itself at that point (app/crash.py)."""
+        assert name not in self.processes, f"{name} runs already"
+        module = {"carrier": "app.carrier_process", "worker": "app.worker"}.get(name, "app.asgi")
+        env = {**os.environ, **self.env, "PORT": str(self._ports.get(name, 1)), "PYTHONPATH": str(ROOT)}
+        env |= {"CRASH_AT": crash_at} if crash_at else {}
+        self._workers_started += name == "worker"
+        with self._log(name).open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", module], cwd=ROOT, env=env, stdout=log, stderr=log, preexec_fn=_die_with_parent
+            )
+        if name in self.web_names:
+            self.front.backends.append(self._ports[name])
+        if wait:
+            self.wait_until_ready(name)
+
+    def wait_until_ready(self, name: str) -> None:
+        """Wait until a process that was started can work."""
+        check = {"carrier": self._carrier_answers, "worker": self._worker_is_ready}.get(name)
+        self._until(name, check or (lambda: self._web_is_ready(name)), f"{name} is ready", READY_S)
+
+    def kill(self, name: str) -> None:
+        """End a process as a power cut does."""
+        process = self.processes.pop(name)
+        self._leave(name)
+        process.kill()
+        process.wait(10)
+
+    def stop(self, name: str) -> int:
+        """Ask a process to end (SIGTERM); its exit code."""
+        process = self.processes.pop(name)
+        process.terminate()
+        code = process.wait(30)
+        self._leave(name)
+        return code
+
+    def wait_for_crash(self, name: str, timeout_s: float = PATIENCE_S) -> None:
+        """Wait until a process has killed itself at its crash point."""
+        process = self.processes[name]
+        self._until(None, lambda: process.poll() is not None, f"{name} crashed", timeout_s)
+        assert process.returncode == -signal.SIGKILL, f"{name} ended with {process.returncode}\n{self.log_of(name)}"
+        del self.processes[name]
+        self._leave(name)
+
+    def log_of(self, name: str, lines: int = 60) -> str:
+        """The end of what a process said."""
+        log = self._log(name)
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
+
+    # --- people -------------------------------------------------------------------------------------------------
+
+    def phone(self, number: str) -> ScriptedPhone:
+        """An outside telephone."""
+        auth = (self.settings.twilio_account_sid, self.settings.twilio_auth_token)
+        return self._keep(ScriptedPhone(self.settings.twilio_api_base, number=number, auth=auth))
+
+    def softphone(self, token: str) -> ScriptedPhone:
+        """A browser's phone. It speaks to the carrier itself, as Twilio's does: web may die without ending the call."""
+        return self._keep(ScriptedPhone(self.settings.twilio_api_base, token=token))
+
+    def browser(self, user: User) -> httpx.Client:
+        """A browser where this person has signed in; writes carry the CSRF token."""
+        key = self.settings.secret_key
+        csrf = secrets.token_hex(20)
+        app = Flask("cookie")
+        app.secret_key = key
+        serializer = SecureCookieSessionInterface().get_signing_serializer(app)
+        assert serializer is not None
+        cookie = serializer.dumps({"_user_id": user.fs_uniquifier, "_fresh": True, "csrf_token": csrf})
+        return httpx.Client(
+            base_url=self.front.url,
+            cookies={"session": cookie},
+            headers={"X-CSRFToken": str(URLSafeTimedSerializer(key, salt="wtf-csrf-token").dumps(csrf))},
+            timeout=20,
+        )
+
+    def agent(self, name: str = "Ana", queue: str = "sales") -> Agent:
+        """An agent at their desk: signed in, member of the queue, softphone registered, available."""
+        user = a_person("agent", name=name)
+        with unit_of_work() as session:
+            queue_id = session.scalars(select(Queue.id).where(Queue.key == queue)).one()
+            session.add(QueueMember(queue_id=queue_id, user_id=user.id))
+        agent = Agent(self, user)
+        self._agents.append(agent)
+        return agent
+
+    # --- the carrier --------------------------------------------------------------------------------------------
+
+    def carrier(self) -> Any:
+        """The official client, pointed at the house's carrier."""
+        from twilio.rest import Client
+
+        http = BaseUrlHttpClient(self.settings.twilio_api_base)
+        return Client(self.settings.twilio_account_sid, self.settings.twilio_auth_token, http_client=http)
+
+    def webhook(self, path: str, form: dict[str, str], *, to: str | None = None) -> httpx.Response:
+        """A request as the carrier makes it, signed; `to` picks one of several webs."""
+        url = self.settings.public_base_url + path
+        signature = RequestValidator(self.settings.twilio_auth_token).compute_signature(url, form)
+        base = f"http://127.0.0.1:{self._ports[to]}" if to else self.front.url
+        return httpx.post(base + path, data=form, headers={"X-Twilio-Signature": signature}, timeout=20)
+
+    # --- waiting ------------------------------------------------------------------------------------------------
+
+    def until(self, condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
+        """Poll until the condition holds and give its value; AssertionError with the logs at the deadline."""
+        return self._until(None, condition, what, timeout_s)
+
+    def drain(self, timeout_s: float = 60.0) -> None:
+        """Wait until no job is due or running."""
+        self.until(lambda: not self.jobs_due(), "every job is done", timeout_s)
+
+    def jobs_due(self) -> list[str]:
+        with unit_of_work() as session:
+            return list(
+                session.scalars(
+                    text(
+                        "SELECT task_name FROM procrastinate_jobs WHERE status = 'doing'"
+                        " OR status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())"
+                    )
+                )
+            )
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _furnish(self) -> None:
+        with unit_of_work() as session:
+            session.add(Queue(key="sales", name="Sales", ring_s=15, wrap_up_s=60))
+            session.add(PhoneNumber(number=LINE, label="Main line", flow="main", language="en"))
+
+    def _own_the_line(self) -> None:
+        """Tell the carrier where the line's calls go, rather than wait for the worker to do so."""
+        base = self.front.url
+        self.carrier().incoming_phone_numbers.create(
+            phone_number=LINE,
+            voice_url=f"{base}/voice/incoming",
+            voice_fallback_url=f"{base}/voice/fallback",
+            status_callback=f"{base}/voice/status",
+            sms_url=f"{base}/sms/incoming",
+            sms_fallback_url=f"{base}/sms/fallback",
+        )
+
+    def _keep(self, phone: ScriptedPhone) -> ScriptedPhone:
+        self._phones.append(phone)
+        return phone
+
+    def _leave(self, name: str) -> None:
+        if name in self.web_names and self._ports[name] in self.front.backends:
+            self.front.backends.remove(self._ports[name])
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def _carrier_answers(self) -> bool:
+        return _answers(f"{self.settings.twilio_api_base}/healthz")
+
+    def _web_is_ready(self, name: str) -> bool:
+        return _answers(f"http://127.0.0.1:{self._ports[name]}/readyz")
+
+    def _worker_is_ready(self) -> bool:
+        return self._log("worker").read_bytes().count(b"worker: ready") >= self._workers_started
+
+    def _until(self, process: str | None, condition: Callable[[], Any], what: str, timeout_s: float) -> Any:
+        deadline = time.monotonic() + timeout_s
+        while not (found := condition()):
+            if process and self.processes[process].poll() is not None:
+                raise AssertionError(f"{process} ended while it started\n{self.log_of(process)}")
+            if time.monotonic() > deadline:
+                logs = "\n".join(f"--- {name}\n{self.log_of(name)}" for name in [*self._ports, "worker"])
+                raise AssertionError(f"it never came to: {what}\n{logs}")
+            time.sleep(0.05)  # polled with a deadline
+        return found
+
+
+class Agent:
+    """A person at a desk: a browser that beats, and a softphone."""
+
+    def __init__(self, house: House, user: User) -> None:
+        self.house = house
+        self.user = user
+        self.browser = house.browser(user)
+        self.session_id = str(uuid.uuid4())
+        self.phone = house.softphone(self.token())
+        self._gone = threading.Event()
+        self.beat()
+        threading.Thread(target=self._keep_beating, daemon=True).start()
+        self.be("available")
+
+    def token(self) -> str:
+        """An access token for the softphone."""
+        return str(self._checked(self.browser.get("/desktop/token"))["token"])
+
+    def beat(self, *, phone_ready: bool = True) -> dict[str, Any]:
+        """The tab is alive."""
+        report = {"session_id": self.session_id, "phone_ready": phone_ready, "problem": None}
+        return self._checked(self.browser.post("/desktop/heartbeat", json=report))
+
+    def be(self, presence: str, reason: str | None = None) -> dict[str, Any]:
+        return self._checked(self.browser.post("/desktop/presence", json={"presence": presence, "reason": reason}))
+
+    def state(self) -> dict[str, Any]:
+        """What the desktop shows."""
+        return self._checked(self.browser.get("/desktop/state"))
+
+    def hang_up(self) -> None:
+        call = self.state()["call"]
+        self._checked(self.browser.post(f"/desktop/calls/{call['interaction_id']}/hangup", json={}))
+
+    def wrap_up(self, interaction_id: uuid.UUID | str, code: str = "DONE") -> None:
+        self._checked(self.browser.post(f"/desktop/interactions/{interaction_id}/wrap-up", json={"code": code}))
+
+    def new_phone(self) -> ScriptedPhone:
+        """The page was loaded again: a new tab, a new softphone."""
+        self.session_id = str(uuid.uuid4())
+        self.phone = self.house.softphone(self.token())
+        self.beat()
+        return self.phone
+
+    def go(self) -> None:
+        """Leave the desk without a word."""
+        self._gone.set()
+
+    def _keep_beating(self) -> None:
+        while not self._gone.wait(BEAT_S):
+            with contextlib.suppress(httpx.HTTPError, AssertionError):
+                self.beat(phone_ready=not self.phone.closed.is_set())
+
+    def _checked(self, answer: httpx.Response) -> dict[str, Any]:
+        assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+        found: dict[str, Any] = answer.json() if answer.content else {}
+        return found
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _die_with_parent() -> None:
+    """On Linux, a killed test run takes its processes with it."""
+    if sys.platform == "linux":
+        set_signal_at_parents_death = 1
+        ctypes.CDLL(None).prctl(set_signal_at_parents_death, signal.SIGKILL)

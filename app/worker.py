@@ -28,7 +28,9 @@ log = structlog.get_logger()
 HANDS = 6
 HEAVY = 1
 MAX_PAUSE_S = 600
-STALLED_AFTER_S = 30
+HEARTBEAT_S = 2
+STALLED_AFTER_S = 10
+"""A job of a caller who waits must not be stuck for long behind a worker that died."""
 
 
 class GrowingPauses(BaseRetryStrategy):
@@ -74,9 +76,9 @@ def _ids(args: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in args.items() if name.endswith("_id")}
 
 
-@tick("jobs.wake_stalled", every_s=10)
+@tick("jobs.wake_stalled", every_s=3)
 def wake_stalled_jobs(session: Session) -> None:
-    """Put jobs of a worker that died (no heartbeat for 30 s) back to be done again."""
+    """Put jobs of a worker that died (no heartbeat for 10 s) back to be done again."""
     session.execute(
         text(
             """
@@ -117,7 +119,7 @@ async def _crew(app: procrastinate.App, queue: str, hands: int) -> None:
         delete_jobs="successful",
         shutdown_graceful_timeout=20,
         fetch_job_polling_interval=2,
-        update_heartbeat_interval=5,
+        update_heartbeat_interval=HEARTBEAT_S,
         stalled_worker_timeout=STALLED_AFTER_S,
         install_signal_handlers=False,
     )

@@ -194,6 +194,7 @@ def recording_ready(interaction_id: uuid.UUID) -> Response:
         )
         if kind == "voicemail" and form.status == "completed" and form.duration_s > 0:
             steps.message_left(session, interaction_id)
+    crash.point("G1")
     return noted()
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections import Counter
 
 CHUNK_BYTES = 65536
 
 
 class FrontDoor:
-    """A TCP port that passes connections to the first of `backends` (ports) that takes them."""
+    """A TCP port that passes connections to the first of `backends` (ports) that takes them; `taken` counts them."""
 
     def __init__(self) -> None:
         self.backends: list[int] = []
+        self.taken: Counter[int] = Counter()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -44,6 +46,7 @@ class FrontDoor:
         for port in list(self.backends):
             with contextlib.suppress(OSError):
                 there = await asyncio.open_connection("127.0.0.1", port)
+                self.taken[port] += 1
                 break
         else:
             writer.close()

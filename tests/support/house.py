@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from twilio.request_validator import RequestValidator
 from app.accounts.models import User
 from app.config import Settings
 from app.db import unit_of_work
+from app.interactions.models import Disposition
 from app.routing.models import Queue, QueueMember
 from telephony.models import PhoneNumber
 from tests.support.front_door import FrontDoor
@@ -45,7 +46,7 @@ from tests.telephony.local_carrier.running import BaseUrlHttpClient
 ROOT = Path(__file__).parents[2]
 FLOWS = Path(__file__).parent / "flows"
 LINE = "+15005550006"
-READY_S = 60.0
+READY_S = 120.0
 PATIENCE_S = 20.0
 BEAT_S = 5.0
 
@@ -87,15 +88,15 @@ class House:
         self.settings = Settings.from_env(self.env)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._workers_started = 0
+        self._armed: set[str] = set()
         self._phones: list[ScriptedPhone] = []
         self._agents: list[Agent] = []
 
     # --- the processes ------------------------------------------------------------------------------------------
 
     def open(self) -> House:
-        """Furnish the database, start everything and wait until it is ready."""
+        """Start everything and wait until it is ready. The database has its tables; `furnish` fills them."""
         try:
-            self._furnish()
             self.start("carrier")
             self._own_the_line()
             for name in [*self.web_names, "worker"]:
@@ -107,12 +108,28 @@ class House:
             raise
         return self
 
+    def furnish(self) -> None:
+        """A queue, an outcome and the line, in an empty database."""
+        with unit_of_work() as session:
+            session.add(Queue(key="sales", name="Sales", ring_s=15, wrap_up_s=60))
+            session.add(Disposition(code="DONE", label="Done"))
+            session.add(PhoneNumber(number=LINE, label="Main line", flow="main", language="en"))
+
+    def tidy_up(self) -> None:
+        """Send everybody home, put broken processes right and finish the work at hand: ready for another test."""
+        self._send_home()
+        self.until(self._is_quiet, "every call is over", 30)
+        for name in [*self.web_names, "worker"]:
+            process = self.processes.get(name)
+            if process is None or process.poll() is not None or name in self._armed:
+                if process is not None:
+                    self.kill(name)
+                self.start(name)
+        self.drain()
+
     def close(self) -> None:
         """End everything that was started here."""
-        for agent in self._agents:
-            agent.go()
-        for phone in self._phones:
-            phone.close()
+        self._send_home()
         for name in list(self.processes):
             self.kill(name)
         self.front.close()
@@ -122,14 +139,16 @@ class House:
         assert name not in self.processes, f"{name} runs already"
         module = {"carrier": "app.carrier_process", "worker": "app.worker"}.get(name, "app.asgi")
         env = {**os.environ, **self.env, "PORT": str(self._ports.get(name, 1)), "PYTHONPATH": str(ROOT)}
-        env |= {"CRASH_AT": crash_at} if crash_at else {}
+        if crash_at:
+            env["CRASH_AT"] = crash_at
+            self._armed.add(name)
         self._workers_started += name == "worker"
         with self._log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", module], cwd=ROOT, env=env, stdout=log, stderr=log, preexec_fn=_die_with_parent
             )
         if name in self.web_names:
-            self.front.backends.append(self._ports[name])
+            self.front.backends.insert(0, self._ports[name])  # the newest gets the requests
         if wait:
             self.wait_until_ready(name)
 
@@ -138,9 +157,39 @@ class House:
         check = {"carrier": self._carrier_answers, "worker": self._worker_is_ready}.get(name)
         self._until(name, check or (lambda: self._web_is_ready(name)), f"{name} is ready", READY_S)
 
+    def arm(self, **crash_points: str) -> None:
+        """Replace processes by ones that will kill themselves: `arm(web="W3", worker="O2")`."""
+        for name, crash_at in crash_points.items():
+            self.stop(name)
+            self.start(name, crash_at=crash_at, wait=False)
+        for name in crash_points:
+            self.wait_until_ready(name)
+
+    @contextlib.contextmanager
+    def supervised(self) -> Iterator[list[str]]:
+        """While the block runs, start crashed processes again, as a service manager does; gives the crashed ones."""
+        crashed: list[str] = []
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(0.1):
+                for name in [name for name, process in self.processes.items() if process.poll() is not None]:
+                    crashed.append(name)
+                    self.wait_for_crash(name)
+                    self.start(name, wait=False)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield crashed
+        finally:
+            over.set()
+            watcher.join()
+
     def kill(self, name: str) -> None:
         """End a process as a power cut does."""
         process = self.processes.pop(name)
+        self._armed.discard(name)
         self._leave(name)
         process.kill()
         process.wait(10)
@@ -159,7 +208,12 @@ class House:
         self._until(None, lambda: process.poll() is not None, f"{name} crashed", timeout_s)
         assert process.returncode == -signal.SIGKILL, f"{name} ended with {process.returncode}\n{self.log_of(name)}"
         del self.processes[name]
+        self._armed.discard(name)
         self._leave(name)
+
+    def port(self, name: str) -> int:
+        """Where a process listens."""
+        return self._ports[name]
 
     def log_of(self, name: str, lines: int = 60) -> str:
         """The end of what a process said."""
@@ -242,10 +296,18 @@ class House:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _furnish(self) -> None:
-        with unit_of_work() as session:
-            session.add(Queue(key="sales", name="Sales", ring_s=15, wrap_up_s=60))
-            session.add(PhoneNumber(number=LINE, label="Main line", flow="main", language="en"))
+    def _is_quiet(self) -> bool:
+        """Whether the carrier has no call any more."""
+        statuses = ("queued", "ringing", "in-progress")
+        return not any(self.carrier().calls.list(status=status, limit=1) for status in statuses)
+
+    def _send_home(self) -> None:
+        for agent in self._agents:
+            agent.go()
+        for phone in self._phones:
+            phone.close()
+        self._agents.clear()
+        self._phones.clear()
 
     def _own_the_line(self) -> None:
         """Tell the carrier where the line's calls go, rather than wait for the worker to do so."""

@@ -124,6 +124,10 @@ class ScriptedPhone:
         if wait:
             _until(lambda: not self._mic, len(mulaw) / RATE_HZ + PATIENCE_S, "the phone could not say everything")
 
+    def fall_silent(self) -> None:
+        """Leave the rest unsaid."""
+        self._mic.clear()
+
     def text(self, to: str, body: str, media: list[tuple[str, bytes]] | None = None) -> None:
         """Send a message."""
         files = [{"contentType": kind, "data": base64.b64encode(data).decode()} for kind, data in media or []]

@@ -1,0 +1,93 @@
+"""kill -9 at every named point of a call's path, then everything starts again: nothing is lost (F1 to F5, G1 to G4).
+
+Web and worker are cut in the same call, each at a point of its own; a second web stands behind the same address.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.calls import assert_nothing_is_lost, interactions, recordings_home, ring_in, talk, wrap_up
+from tests.support.house import House
+
+HOUSE = {"webs": 2}
+SLOW_RING_S = 60
+
+
+@pytest.mark.parametrize(
+    ("web", "worker"),
+    [
+        pytest.param("W1", "O1", id="call verified, offer committed"),
+        pytest.param("W2", "O2", id="call written, ring sent"),
+        pytest.param("W3", "O3", id="call committed, ring's id stored"),
+        pytest.param("W4", "O5", id="answer half written, bridge sent"),
+        pytest.param("O4", "G2", id="acceptance committed, recording half written"),
+        pytest.param("O6", "G3", id="bridge noted, recording checked"),
+        pytest.param("E2", "G4", id="end noted, carrier's copy deleted"),
+        pytest.param("G1", "O1", id="recording announced, offer committed"),
+    ],
+)
+def test_a_power_cut_on_the_path_of_a_call_loses_nothing(house: House, web: str, worker: str) -> None:
+    house.arm(web=web, worker=worker)
+    with house.supervised() as crashed:
+        ana = house.agent("Ana")
+        caller = ring_in(house)
+        ana.phone.answer(SLOW_RING_S)
+        talk(caller, ana)
+        caller.hang_up()
+        wrap_up(house, ana)
+        (recording,) = recordings_home(house)
+    assert sorted(crashed) == ["web", "worker"]
+    assert_nothing_is_lost(house, most_offers=2)
+    assert recording.duration_s > 0
+
+
+def test_web_and_worker_may_die_while_people_talk(house: House) -> None:
+    ana = house.agent("Ana")
+    caller = ring_in(house)
+    ana.phone.answer()
+    talk(caller, ana)
+    for name in ("web", "web2", "worker"):
+        house.kill(name)
+    talk(caller, ana)
+    for name in ("web", "worker"):
+        house.start(name)
+    assert ana.state()["call"]["state"] == "active", "the desktop shows the call again"
+    talk(caller, ana)
+    ana.hang_up()
+    caller.wait_for("ended")
+    wrap_up(house, ana)
+    interaction = assert_nothing_is_lost(house)
+    (recording,) = recordings_home(house)
+    assert recording.interaction_id == interaction.id
+
+
+def test_a_hang_up_cut_off_half_way_still_ends_the_call(house: House) -> None:
+    house.arm(worker="E1")
+    with house.supervised() as crashed:
+        ana = house.agent("Ana")
+        caller = ring_in(house)
+        ana.phone.answer()
+        talk(caller, ana)
+        ana.hang_up()
+        caller.wait_for("ended", timeout_s=60)
+        wrap_up(house, ana)
+    assert crashed == ["worker"]
+    assert_nothing_is_lost(house)
+
+
+def test_a_caller_who_gives_up_while_the_house_is_dark_is_not_offered_afterwards(house: House) -> None:
+    caller = ring_in(house)
+    house.until(lambda: interactions()[0].state == "queued", "the caller waits")
+    for name in ("web", "web2", "worker"):
+        house.kill(name)
+    caller.hang_up()
+    for name in ("web", "web2", "worker"):
+        house.start(name, wait=False)
+    for name in ("web", "web2", "worker"):
+        house.wait_until_ready(name)
+    house.until(lambda: interactions()[0].state == "abandoned", "the reconciler learns that the caller has gone", 90)
+    ana = house.agent("Ana")
+    house.drain()
+    assert not ana.phone.has_seen("incoming")
+    assert_nothing_is_lost(house, state="abandoned", most_offers=0)

@@ -1,0 +1,18 @@
+"""The path of a call without any fault: what the fault tests compare with."""
+
+from __future__ import annotations
+
+from tests.faults.calls import assert_nothing_is_lost, recordings_home, ring_in, talk, wrap_up
+from tests.support.house import House
+
+
+def test_a_call_goes_from_ring_to_record(house: House) -> None:
+    ana = house.agent("Ana")
+    caller = ring_in(house)
+    ana.phone.answer()
+    talk(caller, ana)
+    caller.hang_up()
+    wrap_up(house, ana)
+    assert_nothing_is_lost(house)
+    (recording,) = recordings_home(house)
+    assert recording.duration_s >= 1

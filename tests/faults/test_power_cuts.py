@@ -6,8 +6,10 @@ Web and worker are cut in the same call, each at a point of its own; a second we
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
-from tests.faults.calls import assert_nothing_is_lost, interactions, recordings_home, ring_in, talk, wrap_up
+from recordings.models import Recording
+from tests.faults.calls import assert_nothing_is_lost, interactions, read, recordings_home, ring_in, talk, wrap_up
 from tests.support.house import House
 
 HOUSE = {"webs": 2}
@@ -33,6 +35,8 @@ def test_a_power_cut_on_the_path_of_a_call_loses_nothing(house: House, web: str,
         ana = house.agent("Ana")
         caller = ring_in(house)
         ana.phone.answer(SLOW_RING_S)
+        talk(caller, ana)
+        house.until(lambda: read(select(Recording)), "the call is being recorded", SLOW_RING_S)
         talk(caller, ana)
         caller.hang_up()
         wrap_up(house, ana)

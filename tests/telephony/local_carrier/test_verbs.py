@@ -493,12 +493,13 @@ def test_attribute_that_cannot_be_used_falls_back_to_the_default(application, ph
     application.on(
         "/voice",
         f'<Pause length="soon"/><Play loop="-5">{sounds(440, 0.5)}</Play>'
-        '<Gather numDigits="two" input="smell" method="PUT" finishOnKey="12" timeout="1" action="/done"/>',
+        '<Gather numDigits="two" input="smell" method="PUT" finishOnKey="12" timeout="5" action="/done"/>',
     )
     caller = phones.number()
     caller.dial(line.number)
     caller.wait_for("answered")
     caller.wait_to_hear(440)
+    caller.wait_for_silence()
     caller.press("1#")
     asked = application.wait_for("/done")
     assert (asked.method, asked.params["Digits"]) == ("POST", "1")

@@ -123,9 +123,12 @@ def _own_call(session: Session, user_id: int) -> Interaction | None:
 
 
 def own_call_id(session: Session, user_id: int) -> uuid.UUID | None:
-    """The call this agent has at hand."""
+    """The call this agent has at hand, or the one that rings for them."""
     call = _own_call(session, user_id)
-    return call.id if call else None
+    if call:
+        return call.id
+    pending = select(Offer.interaction_id).where(Offer.user_id == user_id, Offer.state == OfferState.PENDING)
+    return session.scalars(pending.order_by(Offer.id.desc())).first()
 
 
 def call_json(session: Session, interaction: Interaction) -> dict[str, Any]:

@@ -60,6 +60,8 @@ export class AgentPhone {
   private readonly assets: PhoneAssets;
   private device: SoftphoneDevice | null = null;
   private answerWhenItRings = false;
+  /** A token asked for before it is needed: after a reload in mid-call every second counts. */
+  private early: Promise<TokenReply | null> | null = null;
 
   constructor(assets: PhoneAssets) {
     this.assets = assets;
@@ -68,11 +70,13 @@ export class AgentPhone {
     this.tabs.onCommand.on((command) => this.obey(command));
   }
 
-  /** Looks at the microphone's permission without asking for it, then stands in line for the phone. */
+  /** Stands in line for the phone and looks at the microphone's permission, without asking for it. */
   async start(): Promise<void> {
+    this.early = this.token().catch(() => null);
+    this.tabs.claim();
     this.now({ mic: await this.micWithoutAsking() });
     navigator.mediaDevices?.addEventListener("devicechange", () => void this.lookAtMic());
-    this.tabs.claim();
+    if (this.status.role === "leader") await this.switchOn();
   }
 
   /** From a click: lets sound be heard and asks for the microphone. */
@@ -141,7 +145,8 @@ export class AgentPhone {
     if (this.status.mic !== null || this.device) return;
     this.now({ device: "connecting", deviceProblem: null });
     try {
-      const first = await this.token();
+      const first = (await this.early) ?? (await this.token());
+      this.early = null;
       if (this.device || this.status.role !== "leader") return;
       const device = await this.makeDevice(first);
       this.device = device;

@@ -44,10 +44,11 @@ export class CallBar {
   private who(call: Call, elsewhere: boolean): HTMLElement {
     const dialling = call.direction === "outbound" && call.answered_at === null && call.state === "active";
     const { word, look, icon: picture } = dialling ? { word: mark("Calling them"), look: "is-busy", icon: "phone-outgoing" } : STATES[call.state];
+    const out = call.direction === "outbound";
     const number = call.customer.number && call.customer.name ? phoneNumber(call.customer.number) : null;
-    const from = call.direction === "outbound" ? t("call to") : t("call from");
+    const way = number ? `${out ? t("Call to") : t("Call from")} ${number}` : out ? t("Outgoing call") : t("Incoming call");
     const timer = call.state === "wrapping" && call.wrap_up_ends_at ? h("span", { class: "timer num", "data-until": call.wrap_up_ends_at, title: t("Time left to wrap up") }) : h("span", { class: "timer num", "data-since": call.state === "held" ? call.since : (call.answered_at ?? call.since) });
-    const facts = [number && `${from} ${number}`, call.queue].filter(Boolean).join(" · ");
+    const facts = [way, call.queue].filter(Boolean).join(" · ");
     const name = nameOf({ ...call.customer, number: call.customer.number && phoneNumber(call.customer.number) }, t("Number withheld"));
     return h(
       "div",

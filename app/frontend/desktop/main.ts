@@ -24,6 +24,7 @@ import { WorkList } from "./work-list.ts";
 import { WrapUp } from "./wrap-up.ts";
 
 const HEARTBEAT_MS = 15_000;
+const START_MS = 4_000;
 const GATHER_MS = 40;
 const SHIFT_KEY = "throughline.shift";
 
@@ -152,8 +153,9 @@ function hear(event: LiveEvent): void {
 
 live.onEvent.on(hear);
 live.onLine.on((up) => {
+  // The page came with its state, and the line tells what happened since: only after a break is there a gap to fill.
+  if (up && !online) void refresh();
   online = up;
-  if (up) void refresh();
   draw();
 });
 
@@ -323,8 +325,10 @@ phone.onLevel.on((level) => liveCall.level(level));
 
 let beatTimer: ReturnType<typeof setTimeout> | undefined;
 let lastBeat = "";
+let up = false;
 
 function beatSoon(): void {
+  if (!up) return;
   const word = JSON.stringify([problemOf(phone.status)]);
   if (word === lastBeat) return;
   lastBeat = word;
@@ -352,7 +356,10 @@ addEventListener("pageshow", (event) => event.persisted && location.reload()); /
 
 soundDialog(ringer, phone);
 startClock();
-draw();
-void phone.start().then(() => beat());
 if (page.customer_id) openRecord(page.customer_id);
-else if (state.call) openRecord(state.call.customer.id);
+else draw();
+// On the way up every step would be told; the first word waits until the phone rings or shows that it does not come up.
+void Promise.race([phone.start(), new Promise((resolve) => setTimeout(resolve, START_MS))]).then(() => {
+  up = true;
+  void beat();
+});

@@ -34,8 +34,9 @@ function saying(me: Me, phone: PhoneStatus, online: boolean, mend: Mending): Say
   if (phone.device === "connecting") return { look: "is-busy", icon: "loader-2", words: t("Connecting the phone") };
   if (phone.device !== "registered") return { ...bad, words: t("You will not ring: the carrier refused this phone"), mend: { label: t("Try again"), act: mend.tryAgain } };
   if (me.reachability.routing_status === "not_responding") return { ...bad, words: t("You missed a call, so no more ring"), mend: { label: t("I am here"), act: mend.available } };
-  if (me.reachability.reachable) return { look: "is-ready", icon: "phone-check", words: t("Phone ready - you will ring") };
-  if (me.reachability.routing_status !== "idle" && me.reachability.routing_status !== "offline" && me.presence === "available" && !me.next_presence) return { look: "is-ready", icon: "phone-check", words: t("Phone ready") };
+  const idle = me.reachability.routing_status === "idle";
+  if (me.reachability.reachable && idle) return { look: "is-ready", icon: "phone-check", words: t("Phone ready - you will ring") };
+  if (!idle && me.presence === "available" && !me.next_presence) return { look: "is-ready", icon: "phone-check", words: t("Phone ready") };
   const [why] = me.reachability.why;
   return { look: "is-away", icon: "phone-off", words: why ?? t("Phone ready, but no calls are sent to you"), mend: me.presence === "available" ? undefined : { label: t("Available"), act: mend.available } };
 }

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telephony.speech.audio import read_wav
-from telephony.speech.child import Message, read_message, talk_to_parent
+from telephony.speech.child import Message, jobs_from, talk_to_parent
 from telephony.speech.errors import SpeechError
 from telephony.speech.segmenting import FileBatch, shifted
 from telephony.speech.stt import BatchEngine, Result, Word
@@ -27,11 +27,10 @@ PAUSE_S = 0.2
 
 
 def main() -> None:
-    jobs, reply = talk_to_parent()
+    parent, reply = talk_to_parent()
     engines: dict[tuple[str, str, str], BatchEngine] = {}
     reply({"ok": True, "ready": True})
-    while (received := read_message(jobs)) is not None:
-        job, payload = received
+    for job, payload in jobs_from(parent):
         try:
             reply({"ok": True, "results": [asdict(result) for result in transcribe(job, payload, engines, reply)]})
         except SpeechError as error:

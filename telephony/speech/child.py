@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -104,6 +104,7 @@ class OneAtATime:
     def __init__(self, module: str, nice: int = 0) -> None:
         self._module, self._nice = module, nice
         self._lock = threading.Lock()
+        self._is_closed = False
         self._child: Child | None = None
         self._replies: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
 
@@ -122,12 +123,14 @@ class OneAtATime:
         return reply
 
     def close(self) -> None:
-        with self._lock:
-            if self._child:
-                self._child.close()
-                self._child = None
+        """End the child for good; the job under way fails with a SpeechError, as every later one does."""
+        self._is_closed = True
+        if child := self._child:
+            child.close()
 
     def _running_child(self) -> Child:
+        if self._is_closed:
+            raise SpeechError("Speech was shut down.")
         if self._child is None or not self._child.is_alive:
             # Each child gets its own queue: the last words of a killed one must not answer the next one's job.
             replies: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
@@ -174,6 +177,20 @@ def read_message(pipe: IO[bytes]) -> tuple[Message, bytes] | None:
     expected = int(message.get("bytes", 0))
     payload = pipe.read(expected) if expected else b""
     return (message, payload) if len(payload) == expected else None
+
+
+def jobs_from(pipe: IO[bytes]) -> Iterator[tuple[Message, bytes]]:
+    """In a child with one job at a time: the jobs. The process ends with its input, also in the middle of a job."""
+    waiting: queue.SimpleQueue[tuple[Message, bytes]] = queue.SimpleQueue()
+
+    def read_all() -> None:
+        while (job := read_message(pipe)) is not None:
+            waiting.put(job)
+        os._exit(0)
+
+    threading.Thread(target=read_all, daemon=True).start()
+    while True:
+        yield waiting.get()
 
 
 def talk_to_parent() -> tuple[IO[bytes], Callable[[Message], None]]:

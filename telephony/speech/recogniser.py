@@ -122,8 +122,8 @@ class Recogniser:
 
     def close_sync(self) -> None:
         self._live.close()
-        self._batch_pool.shutdown(wait=False, cancel_futures=True)
         self._batch.close()
+        self._batch_pool.shutdown(wait=True, cancel_futures=True)
 
     def _choice_for(self, language: str) -> EngineChoice:
         choice = self._choices.get(heard_as(language))

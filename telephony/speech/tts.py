@@ -69,9 +69,9 @@ class Speaker:
         await self.render("Hello.")
 
     def close(self) -> None:
-        """Stop the child. Renders that have not begun are cancelled."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Stop the child. Renders that have not begun are cancelled, the one under way fails."""
         self._child.close()
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _find_or_start(self, text: str, language: str, rate_hz: int) -> Path | Future[Path]:
         spoken = speakable(text)

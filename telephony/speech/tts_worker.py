@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from telephony.speech.child import Message, read_message, talk_to_parent
+from telephony.speech.child import Message, jobs_from, talk_to_parent
 from telephony.speech.level import raise_level, trim
 
 Samples = npt.NDArray[np.float32]
@@ -79,11 +79,11 @@ ENGINES: dict[str, Callable[[], Espeak | Hibari]] = {"hibari": Hibari, "espeak":
 
 
 def main() -> None:
-    jobs, reply = talk_to_parent()
+    parent, reply = talk_to_parent()
     engines: dict[str, Espeak | Hibari] = {}
     reply({"ok": True, "ready": True})
-    while (job := read_message(jobs)) is not None:
-        reply(_answer(job[0], engines))
+    for job, _ in jobs_from(parent):
+        reply(_answer(job, engines))
 
 
 def _answer(job: Message, engines: dict[str, Espeak | Hibari]) -> Message:

@@ -1,6 +1,7 @@
 """Whisper by faster-whisper, with the English model that comes as a wheel. It hears whole utterances only."""
 
 import importlib.util
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ SHORTEST_S = 0.1
 # 1 s of padding make it repeat itself.
 FRAMES_PER_S = 100
 SHORTEST_WINDOW_S, PADDING_S = 15, 8
+FASTEST_WORDS_PER_S = 6
+
+Samples = npt.NDArray[np.float32]
 
 
 def bundled_model() -> Path | None:
@@ -45,10 +49,11 @@ class WhisperEngine:
             self._model: Any = WhisperModel(
                 str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=workers
             )
-            encode_whole = self._model.encode
-            self._model.encode = lambda features: encode_whole(without_padding(features))
+            self._encode_whole = self._model.encode
+            self._model.encode = self._encode
         except (ImportError, RuntimeError, ValueError, OSError) as error:
             raise SpeechError(f"The Whisper model in {model} could not be loaded: {error}") from error
+        self._thread = threading.local()
         self.name = NAME
         self.caps = Caps(langs=("en",))
 
@@ -63,23 +68,33 @@ class WhisperEngine:
         """
         if heard_as(language) != "en":
             raise SpeechError(f"This Whisper model hears English only, not {language}.")
-        audio = np.frombuffer(pcm16[: len(pcm16) // 2 * 2], "<i2").astype(np.float32) / 32768
-        duration = len(audio) / rate_hz
+        pcm = np.frombuffer(pcm16[: len(pcm16) // 2 * 2], "<i2")
+        duration = len(pcm) / rate_hz
         if duration < SHORTEST_S:
             return Result("", (), language, "whisper", self.name, duration)
+        audio = soxr.resample((pcm / 32768).astype(np.float32), rate_hz, WHISPER_HZ)
+        words = self._words(audio, duration)
+        if len(words) > FASTEST_WORDS_PER_S * (duration + 1):  # it repeats itself: give it its whole window
+            words = self._words(audio, duration, whole_window=True)
+        return Result(" ".join(word.text for word in words), words, language, "whisper", self.name, duration)
+
+    def _words(self, audio: Samples, duration: float, whole_window: bool = False) -> tuple[Word, ...]:
+        self._thread.whole_window = whole_window
         segments, _ = self._model.transcribe(
-            soxr.resample(audio, rate_hz, WHISPER_HZ) if rate_hz != WHISPER_HZ else audio,
+            audio,
             language="en",
             beam_size=5,
             word_timestamps=True,
             condition_on_previous_text=False,
             vad_filter=True,  # without it digital silence became "You"
         )
-        words = tuple(_word(word, duration) for segment in segments for word in segment.words or ())
-        return Result(" ".join(word.text for word in words), words, language, "whisper", self.name, duration)
+        return tuple(_word(word, duration) for segment in segments for word in segment.words or ())
+
+    def _encode(self, features: Samples) -> Any:
+        return self._encode_whole(features if self._thread.whole_window else without_padding(features))
 
 
-def without_padding(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def without_padding(features: Samples) -> Samples:
     """Cut a window's padding (columns of zeros at its end) to what Whisper needs; features are (bands, frames)."""
     if features.ndim != 2:
         return features

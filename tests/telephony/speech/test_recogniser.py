@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from telephony.speech.audio import MULAW_TABLE
+from telephony.speech.babble import babble
 from telephony.speech.errors import SpeechError
 from telephony.speech.recogniser import Recogniser, Session
 from telephony.speech.settings import SpeechSettings
@@ -296,6 +297,37 @@ async def test_a_killed_transcriber_is_an_error_and_the_next_recording_is_transc
     with pytest.raises(SpeechError, match="died"):
         await job
     assert "sales" in (await own_recogniser.transcribe(english_call, 8000, "en"))[0].text
+
+
+async def test_recordings_are_transcribed_at_low_priority(recogniser: Recogniser) -> None:
+    await recogniser.transcribe(silence(0.5), 8000, "en")
+    assert recogniser.batch_pid and recogniser.live_pid
+    assert os.getpriority(os.PRIO_PROCESS, recogniser.batch_pid) == 10
+    assert os.getpriority(os.PRIO_PROCESS, recogniser.live_pid) == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+async def test_a_stream_fed_faster_than_it_can_be_heard_skips_and_says_so(recogniser: Recogniser) -> None:
+    session = await recogniser.open(language="ko")
+    noise = babble(5, 8000) * 24
+    for at in range(0, len(noise), 1600):
+        session.feed(noise[at : at + 1600])
+    async with asyncio.timeout(60):
+        error = await anext(event async for event in session.events() if event.kind == "error")
+    await session.close()
+    assert "could not keep up" in error.text
+
+
+async def test_shutting_down_does_not_wait_for_a_long_recording(
+    own_recogniser: Recogniser, english_call: bytes
+) -> None:
+    job = asyncio.create_task(own_recogniser.transcribe(english_call * 50, 8000, "en"))
+    async with asyncio.timeout(10):
+        while own_recogniser.batch_pid is None:
+            await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        await own_recogniser.close()
+    with pytest.raises(SpeechError):
+        await job
 
 
 async def test_nothing_to_hear_is_an_empty_transcript(recogniser: Recogniser) -> None:

@@ -51,9 +51,12 @@ def request_dispatch(session: Session) -> None:
     jobs.enqueue(session, JOB, lock=JOB)
 
 
-@jobs.job(JOB)
+@jobs.job(JOB, attempts=1)
 def run_dispatch() -> None:
-    """Match until nobody is left to be matched, a few offers per transaction."""
+    """Match until nobody is left to be matched, a few offers per transaction.
+
+    Not tried again when it fails: a job waiting for its retry would hold up all later ones, and the clock looks too.
+    """
     while True:
         with unit_of_work() as session:
             offers = dispatch(session)

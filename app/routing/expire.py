@@ -12,8 +12,8 @@ from app.interactions.due import each_due
 from app.interactions.models import Interaction, State
 from app.interactions.move import move
 from app.interactions.wrap_up import expire_wrap_ups
-from app.routing.dispatch import is_free, request_dispatch
-from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, Presence, QueueMember
+from app.routing.dispatch import dispatch
+from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, Presence
 from app.routing.offers import time_out_offer
 from app.routing.presence import go_offline
 from app.routing.release import give_up_agent
@@ -80,18 +80,13 @@ def expire_wrap_up_times(session: Session) -> int:
 
 
 @tick("routing.dispatch", every_s=2)
-def look_for_matches(session: Session) -> bool:
-    """Ask for a dispatch when a caller waits and an agent is free: the net under every forgotten or lost request."""
-    pair = (
-        select(Interaction.id)
-        .join(QueueMember, QueueMember.queue_id == Interaction.queue_id)
-        .join(AgentState, AgentState.user_id == QueueMember.user_id)
-        .where(Interaction.state == State.QUEUED, is_free())
-    )
-    found = session.execute(pair.limit(1)).first() is not None
-    if found:
-        request_dispatch(session)
-    return found
+def look_for_matches(session: Session) -> int:
+    """Match whoever can be matched; how many offers were made.
+
+    The net under every lost request, and for callers whose agents' cool-down is over. It does not go through the job:
+    the job of a worker that died holds its lock until it is found out.
+    """
+    return len(dispatch(session))
 
 
 def _leave_queue(session: Session, interaction: Interaction) -> None:

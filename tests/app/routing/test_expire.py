@@ -70,15 +70,13 @@ def test_a_wrap_up_nobody_finished_is_completed_and_the_agent_is_free(session: S
     assert [offer.interaction_id for offer in dispatch(session)] == [next_call.id]
 
 
-def test_a_forgotten_pair_of_caller_and_agent_is_noticed(session: Session) -> None:
+def test_a_forgotten_pair_of_caller_and_agent_is_matched_by_the_clock(session: Session) -> None:
     sales = make.queue(session)
-    assert not expire.look_for_matches(session)
-    make.waiting_call(session, sales)
-    assert not expire.look_for_matches(session)
+    call = make.waiting_call(session, sales)
+    assert expire.look_for_matches(session) == 0
     make.agent(session, "Ana", [sales])
-    asked = len(jobs_named(session, "routing.dispatch"))
-    assert expire.look_for_matches(session)
-    assert len(jobs_named(session, "routing.dispatch")) == asked + 1
+    assert (expire.look_for_matches(session), expire.look_for_matches(session)) == (1, 0)
+    assert call.state == "offered"
 
 
 def test_one_deadline_that_fails_does_not_stop_the_others(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,7 @@ class Floor(RuleBasedStateMachine):
                 assert offer.user_id in might_ring, "A-3: offered to somebody who could not ring"
                 assert offer.interaction_id not in self.left, "A-15: offered after the caller left"
                 _assert_first_in_line(session, offer)
+            _assert_nobody_waits_beside_a_free_agent(session)
         return True
 
     def an_offer_ends(self, data: st.DataObject) -> bool:
@@ -322,6 +323,17 @@ def _assert_first_in_line(session: Session, offer: Offer) -> None:
             assert served.virtual_start is not None
             if other.priority_min == served.priority_min:
                 assert other.virtual_start >= served.virtual_start, "A-11: overtaken"
+
+
+def _assert_nobody_waits_beside_a_free_agent(session: Session) -> None:
+    """A-7: who is left waiting was asked of every free agent of the queue before."""
+    waiting = session.scalars(select(Interaction).where(Interaction.state == State.QUEUED)).all()
+    asked = {(offer.interaction_id, offer.user_id) for offer in session.scalars(select(Offer))}
+    members = set(session.execute(select(QueueMember.queue_id, QueueMember.user_id)).tuples())
+    for user_id in _who_might_ring(session):
+        for call in waiting:
+            if (call.queue_id, user_id) in members:
+                assert (call.id, user_id) in asked, "A-7: agent idle and caller waiting"
 
 
 def _assert_one_open_offer_each(offers: Any) -> None:

@@ -1,9 +1,10 @@
 """Two-party calls held by the local carrier: which share of 20 ms deadlines is missed, beside a bare WebSocket echo.
 
-    python script/benches/carrier.py [--calls 50] [--seconds 10]
+    python script/benches/carrier.py [--calls 50] [--seconds 10] [--full]
 
 Three processes: the carrier (one process, as it ships), a bare echo server of the same library, and this one, which is
-all the phones. Each call is a conference of two telephones that talk all the time. Every frame carries the moment when
+all the phones. Each call is a conference of two telephones that talk all the time; with --full one leg of each is also
+recorded in two channels and streamed in both directions, as a contact centre does. Every frame carries the moment when
 it was said, so that its way from mouth to ear is known. Goal: 50 calls with under 1 % of deadlines missed.
 """
 
@@ -115,7 +116,7 @@ class Phone(asyncio.Protocol):
         self.transport.write(AUDIO_HEAD + struct.pack("!d", time.perf_counter()) + FILLING)
 
 
-def rooms_by_caller() -> tuple[ThreadingHTTPServer, str]:
+def rooms_by_caller(stream_url: Callable[[], str | None]) -> tuple[ThreadingHTTPServer, str]:
     """The application: two callers with the same room number meet."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -123,10 +124,11 @@ def rooms_by_caller() -> tuple[ThreadingHTTPServer, str]:
 
         def do_POST(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            room = int(form["From"][0][-4:]) // 2
-            body = (
-                f'<Response><Dial><Conference beep="false" waitUrl="">{room}</Conference></Dial></Response>'
-            ).encode()  # fmt: skip
+            number, url = int(form["From"][0][-4:]), stream_url()
+            room = f'<Dial><Conference beep="false" waitUrl="">{number // 2}</Conference></Dial>'
+            if url and number % 2 == 0:
+                room = f'<Start><Stream url="{url}" track="both_tracks"/></Start>{room}'
+            body = f"<Response>{room}</Response>".encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/xml")
             self.send_header("Content-Length", str(len(body)))
@@ -212,7 +214,7 @@ def ways_ms(ears: list[Ear]) -> tuple[float, float]:
     return float(np.median(ways)), float(np.percentile(ways, 95))
 
 
-async def hold_calls(port: int, calls: int, seconds: float) -> tuple[list[Ear], dict[str, float]]:
+async def hold_calls(port: int, calls: int, seconds: float, full: bool) -> tuple[list[Ear], dict[str, float]]:
     """All phones register, dial, meet in twos and talk; gives what they heard and the mixer's own count."""
     basic = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
     phones = [
@@ -223,6 +225,19 @@ async def hold_calls(port: int, calls: int, seconds: float) -> tuple[list[Ear], 
         phone.send_text(f'{{"event":"dial","to":"{LINE}"}}')
     for phone in phones:
         await asyncio.wait_for(phone.answered.wait(), 30)
+
+    def record(phone: Phone) -> None:
+        call_sid = next(text for text in phone.texts if '"answered"' in text).split('"callSid": "')[1][:34]
+        requests.post(
+            f"http://127.0.0.1:{port}/2010-04-01/Accounts/{ACCOUNT}/Calls/{call_sid}/Recordings.json",
+            data={"RecordingChannels": "dual"},
+            auth=(ACCOUNT, TOKEN),
+            timeout=10,
+        ).raise_for_status()
+
+    if full:
+        for phone in phones[::2]:
+            await asyncio.to_thread(record, phone)
 
     def mixer() -> dict[str, float]:
         found: dict[str, float] = requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).json()["mixer"]
@@ -264,10 +279,18 @@ def echo() -> None:
             await socket.send_bytes(message.data)
         return socket
 
+    async def sink(request: web.Request) -> web.StreamResponse:
+        """Where streams end."""
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        async for _ in socket:
+            pass
+        return socket
+
     async def run() -> None:
         hurry(MIXER)
         app = web.Application()
-        app.add_routes([web.get("/", serve)])
+        app.add_routes([web.get("/", serve), web.get("/sink", sink)])
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -281,13 +304,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--calls", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--full", action="store_true", help="record and stream one leg of each call")
     parser.add_argument("--echo", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.echo:
         echo()
         return 0
     hurry(HELPER)  # the phones keep their own time as well as the system allows, in front of the echo and the carrier
-    application, voice_url = rooms_by_caller()
+    sinks: list[str] = []
+    application, voice_url = rooms_by_caller(lambda: sinks[0] if sinks else None)
     found: dict[str, object] = {}
 
     def measure_carrier(port: int) -> None:
@@ -297,7 +322,7 @@ def main() -> int:
             auth=(ACCOUNT, TOKEN),
             timeout=10,
         ).raise_for_status()
-        found["ears"], found["mixer"] = asyncio.run(hold_calls(port, options.calls, options.seconds))
+        found["ears"], found["mixer"] = asyncio.run(hold_calls(port, options.calls, options.seconds, options.full))
 
     def measure_echo(port: int) -> None:
         found["echo"] = asyncio.run(hold_echo(port, 2 * options.calls, options.seconds))
@@ -308,7 +333,15 @@ def main() -> int:
             "--data", data,
         )  # fmt: skip
         with_server((str(Path(__file__)), "--echo"), measure_echo)
-        with_server(carrier, measure_carrier)
+        if not options.full:
+            with_server(carrier, measure_carrier)
+        else:
+
+            def measure_with_sink(sink_port: int) -> None:
+                sinks.append(f"ws://127.0.0.1:{sink_port}/sink")
+                with_server(carrier, measure_carrier)
+
+            with_server((str(Path(__file__)), "--echo"), measure_with_sink)
     application.shutdown()
     return report(options.calls, found["ears"], found["echo"], found["mixer"])  # type: ignore[arg-type]
 

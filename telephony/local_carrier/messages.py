@@ -234,7 +234,7 @@ class Messages:
 
     # --- from a phone -------------------------------------------------------------------------------------------
 
-    def receive(self, phone: Phone, to: str, body: object, media: object) -> None:
+    async def receive(self, phone: Phone, to: str, body: object, media: object) -> None:
         """A phone sends a message. What cannot be read is refused with a PhoneError."""
         from telephony.local_carrier.phones import MALFORMED, PhoneError  # phones need this module
 
@@ -242,7 +242,7 @@ class Messages:
         if not isinstance(text, str) or len(text) > MAX_BODY:
             raise PhoneError(21617, f"'body' must be text of at most {MAX_BODY} characters.")
         try:
-            files = _decoded(media)
+            files = await asyncio.to_thread(_decoded, media)
         except ValueError as problem:
             raise PhoneError(MALFORMED, str(problem)) from problem
         if not text and not files:
@@ -250,7 +250,7 @@ class Messages:
         if phone.registration.is_client:
             raise PhoneError(MALFORMED, "A client has calls, and no messages.")
         message = Message("inbound", phone.address, to, text, new_sid("MM" if files else "SM"), "received")
-        message.media = [self._store(content_type, content) for content_type, content in files]
+        message.media = [await asyncio.to_thread(self._store, *file) for file in files]
         self._keep(message)
         self._run(self._take_in(phone, message))
 

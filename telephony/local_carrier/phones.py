@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 HEARTBEAT_S = 10.0
-MAX_TEXT_BYTES = 16 * 1024 * 1024
+MAX_TEXT_BYTES = 8 * 1024 * 1024
 MAX_PHONES = 2000
 MAX_DIGITS = 128
 MAX_PARAMETERS_BYTES = 800
@@ -255,7 +255,9 @@ class Phone:
             action = self._actions().get(str(event.get("event")))
             if action is None:
                 raise PhoneError(UNKNOWN_EVENT, f"Unknown event {str(event.get('event'))[:40]!r}.")
-            action(event)
+            work = action(event)
+            if work is not None:
+                await work
         except PhoneError as problem:
             self.complain(problem.code, problem.message)
 
@@ -271,7 +273,7 @@ class Phone:
             call, self.call = self.call, None
             call.end("canceled" if call.direction == "inbound" else "completed")
 
-    def _actions(self) -> Mapping[str, Callable[[dict[str, Any]], None]]:
+    def _actions(self) -> Mapping[str, Callable[[dict[str, Any]], Awaitable[None] | None]]:
         return {
             "dial": self._dial,
             "answer": self._answer,
@@ -312,8 +314,8 @@ class Phone:
         if call.is_up:
             call.uplink.press(digits)
 
-    def _message(self, event: dict[str, Any]) -> None:
-        self._carrier.messages.receive(self, _text(event, "to"), event.get("body"), event.get("media"))
+    async def _message(self, event: dict[str, Any]) -> None:
+        await self._carrier.messages.receive(self, _text(event, "to"), event.get("body"), event.get("media"))
 
     def _offered(self, event: dict[str, Any]) -> Offer:
         if self.offer is None or event.get("callSid") != self.offer.call.sid:

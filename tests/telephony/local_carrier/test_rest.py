@@ -185,6 +185,34 @@ def test_client_without_an_application_cannot_dial(phones):
     assert agent.wait_for("ended")["status"] == "failed"
 
 
+NUMBER_KEYS = {
+    "account_sid", "address_sid", "address_requirements", "api_version", "beta", "capabilities", "date_created",
+    "date_updated", "friendly_name", "identity_sid", "phone_number", "origin", "sid", "sms_application_sid",
+    "sms_fallback_method", "sms_fallback_url", "sms_method", "sms_url", "status_callback", "status_callback_method",
+    "trunk_sid", "uri", "voice_receive_mode", "voice_application_sid", "voice_caller_id_lookup",
+    "voice_fallback_method", "voice_fallback_url", "voice_method", "voice_url", "emergency_status",
+    "emergency_address_sid", "emergency_address_status", "bundle_sid", "status",
+}  # fmt: skip
+APPLICATION_KEYS = {
+    "account_sid", "api_version", "date_created", "date_updated", "friendly_name", "message_status_callback", "sid",
+    "sms_fallback_method", "sms_fallback_url", "sms_method", "sms_status_callback", "sms_url", "status_callback",
+    "status_callback_method", "uri", "voice_caller_id_lookup", "voice_fallback_method", "voice_fallback_url",
+    "voice_method", "voice_url", "public_application_connect_enabled",
+}  # fmt: skip
+ACCOUNT_KEYS = {
+    "auth_token", "date_created", "date_updated", "friendly_name", "owner_account_sid", "sid", "status",
+    "subresource_uris", "type", "uri",
+}  # fmt: skip
+
+
+def test_numbers_applications_and_the_account_have_twilios_keys(carrier, client, line):
+    made = client.applications.create(friendly_name="Keys")
+    path = carrier.account_path
+    assert set(carrier.get(f"{path}/IncomingPhoneNumbers/{line.sid}.json").json()) == NUMBER_KEYS
+    assert set(carrier.get(f"{path}/Applications/{made.sid}.json").json()) == APPLICATION_KEYS
+    assert set(carrier.get(f"{path}.json").json()) == ACCOUNT_KEYS
+
+
 # --- calls ----------------------------------------------------------------------------------------------------------
 
 

@@ -522,3 +522,19 @@ def test_documents_that_lead_to_each_other_can_be_left_by_hanging_up(application
     application.wait_for("/other", 3)
     caller.hang_up()
     assert application.wait_for("/ended").params["CallStatus"] == "completed"
+
+
+def test_leg_that_lost_the_race_is_told_as_canceled(application, phones, line):
+    first, second = phones.number(), phones.number()
+    application.on(
+        "/voice",
+        f'<Dial action="/dialled"><Number statusCallback="/first">{first.address}</Number>'
+        f'<Number statusCallback="/second">{second.address}</Number></Dial>',
+    )
+    caller = _call(phones, line)
+    first.wait_for_ring()
+    won_sid = second.answer()
+    assert application.wait_for("/first").params["CallStatus"] == "canceled"
+    caller.hang_up()
+    assert application.wait_for("/second").params["CallStatus"] == "completed"
+    assert application.wait_for("/dialled").params["DialCallSid"] == won_sid

@@ -1,4 +1,4 @@
-"""From pressing the key to the agent's softphone ringing with the record at hand, beside a bare ring through the carrier.
+"""From pressing the key to the softphone ringing with the record at hand, beside a bare ring through the carrier.
 
 Real processes, the phone protocol. "With the record": the desktop's state names the caller. Goal: p95 under 1 s.
 """

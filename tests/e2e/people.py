@@ -23,7 +23,7 @@ class Voices:
         self.speaker = Speaker()
         self.recogniser = Recogniser()
 
-    async def saying(self, text: str, language: str = "en", rate_hz: int = 48_000) -> Path:
+    async def saying(self, text: str, language: str = "en", rate_hz: int = 24_000) -> Path:
         """A WAV of these words."""
         return await self.speaker.render(text, language, rate_hz=rate_hz)
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app import jobs
 from app.db import unit_of_work
 from app.numbers import NumberRefused, OurNumber
+from ivr_flows.faults import FlowError
 from ivr_flows.store import FlowStore
 from telephony.carrier import carrier_errors
 from telephony.flows import seed_numbers
@@ -42,6 +43,8 @@ class PhoneNumbers:
             raise NumberRefused("label", f"Give the number a name of 1 to {LONGEST_LABEL} characters.")
         if flow not in self._flows.names():
             raise NumberRefused("flow", f"There is no flow called {flow[:60]!r}.")
+        if self._live_version(flow) is None:
+            raise NumberRefused("flow", f"The flow {flow} is broken: mend its file first.")
         if language and language not in self._flows.get(flow).languages:
             raise NumberRefused("language", f"The flow {flow} does not speak {language[:20]!r}.")
         row.label, row.flow, row.language = label.strip(), flow, language
@@ -49,8 +52,15 @@ class PhoneNumbers:
         return self._shown(row)
 
     def _shown(self, row: PhoneNumber) -> OurNumber:
-        version = self._flows.get(row.flow).version if row.flow in self._flows.names() else None
-        return OurNumber(row.id, row.number, row.label, row.flow, row.language, row.provider_sid is not None, version)
+        known = row.provider_sid is not None
+        return OurNumber(row.id, row.number, row.label, row.flow, row.language, known, self._live_version(row.flow))
+
+    def _live_version(self, flow: str) -> str | None:
+        """The version that answers now; None while the flow is broken and no good version of it was ever live."""
+        try:
+            return self._flows.get(flow).version
+        except FlowError:
+            return None
 
 
 def seed(session: Session, room: Room) -> None:

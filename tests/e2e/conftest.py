@@ -51,7 +51,7 @@ def flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     main = (DEMO_FLOWS / "main.yaml").read_text()
     always_open = "weekly: 24/7"
     assert always_open in main
-    (folder / "closed.yaml").write_text(main.replace(always_open, "weekly: {}"))
+    (folder / "closed.yaml").write_text(main.replace(always_open, "weekly: {mon-sun: closed}"))
     return folder
 
 
@@ -92,9 +92,22 @@ def own_line(house: House, number: str) -> None:
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+async def browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
+    """A browser program; after a test that failed, pictures of its pages lie in var/e2e."""
     async with chromium() as browser:
         yield browser
+        if not getattr(request.node, "went_well", False):
+            folder = ROOT / "var" / "e2e"
+            folder.mkdir(parents=True, exist_ok=True)
+            for number, page in enumerate(page for context in browser.contexts for page in context.pages):
+                await page.screenshot(path=folder / f"{request.node.name[:60]}-{number}.png")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    outcome = yield
+    if call.when == "call":
+        item.went_well = outcome.get_result().passed  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify, render_template, request
-from flask_babel import Babel
+from flask_babel import Babel, get_locale
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
@@ -86,7 +86,12 @@ def init(app: Flask, settings: Settings) -> None:
     app.register_error_handler(HTTPException, _show_error)
     app.register_error_handler(CSRFError, _show_error)
     app.register_error_handler(Exception, _show_crash)
-    app.context_processor(lambda: {"languages": LANGUAGES, "settings": settings})
+    app.context_processor(lambda: {"languages": LANGUAGES, "settings": settings, "page_language": page_language()})
+
+
+def page_language() -> str:
+    """The chosen language as browsers write it: zh-Hans."""
+    return str(get_locale() or "en").replace("_", "-")
 
 
 def choose_language() -> str | None:

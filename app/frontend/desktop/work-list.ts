@@ -35,7 +35,8 @@ export class WorkList {
   }
 
   private nowRow(item: WorkItem, openId: string | null): HTMLElement {
-    const timer = h("span", { class: "timer num", "data-since": item.since });
+    const running = item.channel === "voice";
+    const timer = running ? h("span", { class: "timer num", "data-since": item.since }) : h("time", { class: "num", datetime: item.since, title: exactly(item.since) }, whenShort(item.since));
     return this.row(item.customer, openId, icon(CHANNEL_ICONS[item.channel] ?? "point", `icon ${STATE_LOOK[item.state] ?? ""}`), timer, null);
   }
 

@@ -41,7 +41,7 @@ def _context() -> dict[str, Any]:
     return {
         "current_user": examples.Person(),
         "csrf_token": lambda: "preview-token",
-        "page_language": request.args.get("lang", "en"),
+        "page_language": request.args.get("lang", "en").replace("_", "-"),
         "url_for_security": lambda name: f"/{name}",
     }
 
@@ -83,7 +83,7 @@ def _line(app: Flask, address: str) -> dict[str, str]:
 def _desktop(app: Flask) -> None:
     app.add_url_rule("/desktop", "desktop", _desktop_page)
     app.add_url_rule("/desktop/state", "state", lambda: jsonify(examples.state(_case())))
-    app.add_url_rule("/desktop/token", "token", lambda: jsonify(_line(app, "client:agent_7") | {"mode": "local"}))
+    app.add_url_rule("/desktop/token", "token", lambda: jsonify({"mode": "local"} | _line(app, "client:agent_7")))
     app.add_url_rule("/desktop/customers", "search", _search)
     app.add_url_rule("/desktop/customers/<which>", "record", lambda which: _fragment("_record", which))
     app.add_url_rule("/desktop/customers/<which>/timeline", "timeline", lambda which: _fragment("_timeline", which))

@@ -37,3 +37,9 @@ def configure(level: str) -> None:
     root.setLevel(level.upper())
     for chatty in ("httpx", "httpcore", "twilio.http_client", "procrastinate", "apscheduler", "alembic", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)  # the Twilio client logs bodies: numbers and texts
+    logging.getLogger("uvicorn.error").addFilter(_is_no_address)
+
+
+def _is_no_address(record: logging.LogRecord) -> bool:
+    """Sockets' addresses carry tokens: uvicorn's line about a socket's opening is left out."""
+    return "WebSocket" not in str(record.msg)

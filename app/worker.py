@@ -25,6 +25,8 @@ from app.db import sessions
 
 log = structlog.get_logger()
 
+LOOK_AGAIN_S = 0.2
+"""A job that waited for another of its lock is announced by nobody: this is how soon it is found."""
 HANDS = 6
 HEAVY = 1
 MAX_PAUSE_S = 600
@@ -118,7 +120,7 @@ async def _crew(app: procrastinate.App, queue: str, hands: int) -> None:
         concurrency=hands,
         delete_jobs="successful",
         shutdown_graceful_timeout=20,
-        fetch_job_polling_interval=2,
+        fetch_job_polling_interval=LOOK_AGAIN_S,
         update_heartbeat_interval=HEARTBEAT_S,
         stalled_worker_timeout=STALLED_AFTER_S,
         install_signal_handlers=False,

@@ -8,6 +8,7 @@ from flask import Flask, jsonify, request
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from app.pages import error_body
+from app.words import N_, in_their_language
 
 
 class BadInput(Exception):
@@ -31,7 +32,7 @@ class Refusal(Exception):
 def _storable(text: str) -> str:
     """PostgreSQL keeps neither NUL nor halves of characters."""
     if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        raise ValueError("has characters that are no text")
+        raise ValueError(N_("has characters that are no text"))
     return text
 
 
@@ -70,26 +71,26 @@ def _sent() -> dict[str, Any]:
 
 
 _SENTENCES = {
-    "missing": "this is needed.",
-    "string_too_long": "at most {max_length} characters.",
-    "string_too_short": "at least {min_length} characters.",
-    "string_type": "this must be text.",
-    "bool_type": "this must be true or false.",
-    "bool_parsing": "this must be true or false.",
-    "uuid_parsing": "this is no id.",
-    "uuid_type": "this is no id.",
-    "literal_error": "one of {expected}.",
-    "enum": "one of {expected}.",
-    "string_pattern_mismatch": "this does not look right.",
-    "int_parsing": "this must be a whole number.",
-    "greater_than_equal": "at least {ge}.",
-    "less_than_equal": "at most {le}.",
+    "missing": N_("this is needed."),
+    "string_too_long": N_("at most {max_length} characters."),
+    "string_too_short": N_("at least {min_length} characters."),
+    "string_type": N_("this must be text."),
+    "bool_type": N_("this must be true or false."),
+    "bool_parsing": N_("this must be true or false."),
+    "uuid_parsing": N_("this is no id."),
+    "uuid_type": N_("this is no id."),
+    "literal_error": N_("one of {expected}."),
+    "enum": N_("one of {expected}."),
+    "string_pattern_mismatch": N_("this does not look right."),
+    "int_parsing": N_("this must be a whole number."),
+    "greater_than_equal": N_("at least {ge}."),
+    "less_than_equal": N_("at most {le}."),
     "value_error": "{error}.",
 }
 
 
 def _said(error: dict[str, Any]) -> str:
-    sentence = _SENTENCES.get(error["type"], "this does not look right.")
+    sentence = in_their_language(_SENTENCES.get(error["type"], N_("this does not look right.")))
     return sentence.format(**error.get("ctx", {}))
 
 
@@ -100,8 +101,8 @@ def init(app: Flask) -> None:
 
 
 def _show_bad_input(wrong: BadInput) -> Any:
-    return jsonify(error_body("bad_input", str(wrong), wrong.field)), 400
+    return jsonify(error_body("bad_input", in_their_language(str(wrong)), wrong.field)), 400
 
 
 def _show_refusal(refusal: Refusal) -> Any:
-    return jsonify(error_body(refusal.code, str(refusal)) | refusal.standing), refusal.status
+    return jsonify(error_body(refusal.code, in_their_language(str(refusal))) | refusal.standing), refusal.status

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import migrate
 from app.config import Settings
+from app.words import N_
 
 bp = Blueprint("health", __name__)
 
@@ -53,8 +54,8 @@ def _database() -> tuple[bool, str]:
         with current_app.config["ENGINE"].connect() as connection:
             connection.execute(text("SELECT 1"))
     except SQLAlchemyError:
-        return False, "The database does not answer. Check DATABASE_URL and whether the server runs."
-    return True, "answers"
+        return False, N_("The database does not answer. Check DATABASE_URL and whether the server runs.")
+    return True, N_("answers")
 
 
 def _migrations() -> tuple[bool, str]:
@@ -62,8 +63,8 @@ def _migrations() -> tuple[bool, str]:
         with current_app.config["ENGINE"].connect() as connection:
             current = migrate.is_current(connection)
     except SQLAlchemyError:
-        return False, "The database does not answer."
-    return current, "up to date" if current else "The schema is behind. Run: flask --app app migrate"
+        return False, N_("The database does not answer.")
+    return current, N_("up to date") if current else N_("The schema is behind. Run: flask --app app migrate")
 
 
 def _carrier(settings: Settings) -> tuple[bool, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -18,24 +19,26 @@ from werkzeug.exceptions import HTTPException
 
 from app.config import Settings
 from app.db import request_session
+from app.words import N_, in_their_language
 
 log = structlog.get_logger()
 csrf = CSRFProtect()
 limiter = Limiter(get_remote_address, default_limits=[])
 
 LANGUAGES = {"en": "English", "zh_Hans": "简体中文", "zh_Hant": "繁體中文"}
+TRANSLATIONS = Path(__file__).parent / "translations"
 MAX_BODY_BYTES = 2 * 1024 * 1024
 
 ERRORS = {
-    400: "That request could not be understood.",
-    401: "Sign in first.",
-    403: "You may not do that. Ask an admin for the role it needs.",
-    404: "There is nothing here. It may have been moved or merged.",
-    405: "That address does not take this kind of request.",
-    409: "Somebody else was faster. The page shows what stands now.",
-    413: "That is too large.",
-    429: "Too many tries. Wait a minute and try again.",
-    500: "Something went wrong on our side. What you wrote is still in the page; try again.",
+    400: N_("That request could not be understood."),
+    401: N_("Sign in first."),
+    403: N_("You may not do that. Ask an admin for the role it needs."),
+    404: N_("There is nothing here. It may have been moved or merged."),
+    405: N_("That address does not take this kind of request."),
+    409: N_("Somebody else was faster. The page shows what stands now."),
+    413: N_("That is too large."),
+    429: N_("Too many tries. Wait a minute and try again."),
+    500: N_("Something went wrong on our side. What you wrote is still in the page; try again."),
 }
 
 
@@ -55,7 +58,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SECURITY_RETURN_GENERIC_RESPONSES": True,  # a wrong address and a wrong password read the same
         "SECURITY_API_ENABLED_METHODS": ["session"],
         "SECURITY_USER_IDENTITY_ATTRIBUTES": [{"email": {"mapper": uia_email_mapper, "case_insensitive": True}}],
-        "SECURITY_I18N_DIRNAME": "builtin",
+        "SECURITY_I18N_DIRNAME": ["builtin", str(TRANSLATIONS)],
         "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_HTTPONLY": True,
@@ -89,11 +92,6 @@ def init(app: Flask, settings: Settings) -> None:
     app.context_processor(lambda: {"languages": LANGUAGES, "settings": settings, "page_language": page_language()})
 
 
-def page_language() -> str:
-    """The chosen language as browsers write it: zh-Hans."""
-    return str(get_locale() or "en").replace("_", "-")
-
-
 def choose_language() -> str | None:
     """The user's own language, else the browser's, among those we speak."""
     own = getattr(current_user, "language", None)
@@ -101,6 +99,11 @@ def choose_language() -> str | None:
         return str(own)
     best = request.accept_languages.best_match(["en", "zh-CN", "zh-TW", "zh-HK", "zh"])
     return {"zh-CN": "zh_Hans", "zh": "zh_Hans", "zh-TW": "zh_Hant", "zh-HK": "zh_Hant"}.get(best or "", best)
+
+
+def page_language() -> str:
+    """The chosen language as pages name it (BCP 47): en, zh-Hans, zh-Hant."""
+    return str(get_locale() or "en").replace("_", "-")
 
 
 def _check_csrf() -> None:
@@ -168,9 +171,10 @@ def _show_error(error: HTTPException) -> Any:
     status = error.code or 500
     message = ERRORS.get(status, error.description or ERRORS[500])
     if isinstance(error, CSRFError):
-        message = "This page is out of date. Reload it and try again."
+        message = N_("This page is out of date. Reload it and try again.")
     if status in (400, 409, 422) and error.description and not isinstance(error, CSRFError):
         message = error.description
+    message = in_their_language(message)
     if wants_json():
         return jsonify(error_body(error.name.lower().replace(" ", "_"), message)), status
     try:

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from flask import current_app
+from flask_babel import gettext as _
 from sqlalchemy import Row, func, make_url, select, text
 from sqlalchemy.orm import Session
 
@@ -19,6 +20,7 @@ from app.config import Settings
 from app.interactions.models import Interaction, State
 from app.numbers import Numbers
 from app.routing.models import AgentState, Queue, QueueMember
+from app.words import in_their_language
 
 SpeechReport = Callable[[], list[dict[str, Any]]]
 
@@ -49,11 +51,14 @@ def system_report(session: Session) -> dict[str, Any]:
 def _processes(session: Session, settings: Settings) -> list[dict[str, str]]:
     checks = health.check_all()
     return [
-        _part("web", "ok", f"answers at {settings.public_base_url}"),
+        _part("web", "ok", _("answers at %(address)s", address=settings.public_base_url)),
         _part("worker", *_worker(session)),
         _part("clock", *_clock(session)),
         _part("jobs", *_jobs(session)),
-        *(_part(name, "ok" if check["ok"] else "down", check["says"]) for name, check in checks.items()),
+        *(
+            _part(name, "ok" if check["ok"] else "down", in_their_language(check["says"]))
+            for name, check in checks.items()
+        ),
     ]
 
 
@@ -65,10 +70,10 @@ def _worker(session: Session) -> tuple[str, str]:
     silent = text("SELECT extract(epoch FROM clock_timestamp() - max(last_heartbeat)) FROM procrastinate_workers")
     seconds = session.execute(silent).scalar()
     if seconds is None:
-        return "down", "No worker runs: no phone rings and no text leaves. Start one with python -m app.worker."
+        return "down", _("No worker runs: no phone rings and no text leaves. Start one with python -m app.worker.")
     if seconds > WORKER_SILENT_S:
-        return "down", f"Last heard of {seconds:.0f} s ago. Start one with python -m app.worker."
-    return "ok", f"heard of {seconds:.0f} s ago"
+        return "down", _("Last heard of %(s)s s ago. Start one with python -m app.worker.", s=round(seconds))
+    return "ok", _("heard of %(s)s s ago", s=round(seconds))
 
 
 def _clock(session: Session) -> tuple[str, str]:
@@ -76,8 +81,8 @@ def _clock(session: Session) -> tuple[str, str]:
         text("SELECT expires_at > clock_timestamp() FROM lease WHERE name = :name"), {"name": LEASE}
     ).scalar()
     if not held:
-        return "down", "No worker holds the clock: deadlines are not watched."
-    return "ok", "deadlines are watched"
+        return "down", _("No worker holds the clock: deadlines are not watched.")
+    return "ok", _("deadlines are watched")
 
 
 def _jobs(session: Session) -> tuple[str, str]:
@@ -97,10 +102,11 @@ def _jobs(session: Session) -> tuple[str, str]:
         )
     ).one()
     if row.oldest_s > BACKLOG_S:
-        return "warn", f"{row.waiting} wait, the oldest for {row.oldest_s:.0f} s. Is a worker running, or one too few?"
+        waits = {"n": row.waiting, "s": round(row.oldest_s)}
+        return "warn", _("%(n)s wait, the oldest for %(s)s s. Is a worker running, or one too few?", **waits)
     if row.failed:
-        return "warn", f"{row.failed} were given up after their last try; the worker's log says why."
-    return "ok", f"{row.waiting} wait" if row.waiting else "all done"
+        return "warn", _("%(n)s were given up after their last try; the worker's log says why.", n=row.failed)
+    return "ok", _("%(n)s wait", n=row.waiting) if row.waiting else _("all done")
 
 
 def _numbers(session: Session, numbers: Numbers) -> list[dict[str, Any]]:
@@ -176,9 +182,9 @@ def _settings(settings: Settings) -> list[dict[str, str]]:
 
 def _shown(name: str, value: Any) -> str:
     if name in SECRETS:
-        return "given" if value else "not given"
+        return str(_("given") if value else _("not given"))
     if name == "database_url":
-        return make_url(value).render_as_string(hide_password=True) if value else "embedded"
+        return make_url(value).render_as_string(hide_password=True) if value else str(_("embedded"))
     return "" if value is None else str(value)
 
 

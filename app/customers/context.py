@@ -48,7 +48,10 @@ def context_card(
             }
             for point in customer.contact_points
         ],
-        "know": [{"code": code, "text": text} for code, text in _to_know(customer, recent, said, now)],
+        "know": [
+            {"code": code, "text": text, "values": values}
+            for code, text, values in _to_know(customer, recent, said, now)
+        ],
         "open": [_open(*row) for row in recent if _is_open(row[0])],
         "last_contact": _last_contact(*recent[0]) if recent else None,
         "last_word": said,
@@ -73,21 +76,21 @@ def _recent(session: Session, customer_id: uuid.UUID) -> list[Contact]:
 
 def _to_know(
     customer: Customer, recent: list[Contact], said: dict[str, Any] | None, now: datetime
-) -> Iterator[tuple[str, str]]:
-    """Sentences that change how an agent begins, the most pressing first."""
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Sentences that change how an agent begins, the most pressing first, with what was put into them."""
     tries = [row for row in recent if _is_unanswered_try(row[0], now)]
     if tries:
-        yield "tried_before", _tries(tries)
+        yield "tried_before", _tries(tries), {"times": len(tries), "queues": _queues(tries)}
     if recent and recent[0][0].state == State.VOICEMAIL:
-        yield "voicemail", "Left a voicemail the last time: listen to it on the timeline."
+        yield "voicemail", "Left a voicemail the last time: listen to it on the timeline.", {}
     if said and said["by"] == "customer" and said["channel"] == "sms":
-        yield "waiting_for_answer", f"Their last text has no answer yet: “{said['text']}”"
+        yield "waiting_for_answer", f"Their last text has no answer yet: “{said['text']}”", {"text": said["text"]}
     if any(point.sms_opted_out_at for point in customer.contact_points):
-        yield "opted_out", "Asked for no more texts (STOP)."
+        yield "opted_out", "Asked for no more texts (STOP).", {}
     if not customer.contact_points:
-        yield "number_withheld", "The number is withheld: ask how to call back."
+        yield "number_withheld", "The number is withheld: ask how to call back.", {}
     if not recent:
-        yield "first_contact", "First contact: nothing is known yet."
+        yield "first_contact", "First contact: nothing is known yet.", {}
 
 
 def _is_unanswered_try(interaction: Interaction, now: datetime) -> bool:
@@ -96,9 +99,13 @@ def _is_unanswered_try(interaction: Interaction, now: datetime) -> bool:
 
 def _tries(tries: list[Contact]) -> str:
     times = "once" if len(tries) == 1 else f"{len(tries)} times"
-    queues = sorted({queue for _, queue, _ in tries if queue})
+    queues = _queues(tries)
     where = f" ({', '.join(queues)})" if queues else ""
     return f"Tried {times} in the last 30 minutes and gave up{where}."
+
+
+def _queues(tries: list[Contact]) -> list[str]:
+    return sorted({queue for _, queue, _ in tries if queue})
 
 
 def _is_open(interaction: Interaction) -> bool:

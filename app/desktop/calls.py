@@ -17,6 +17,7 @@ from app.forms import Refusal
 from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction, move
 from app.routing.release import request_hang_up
+from app.words import N_
 
 TALKING = (State.ACTIVE, State.HELD)
 
@@ -80,12 +81,12 @@ def own_call(
         yield session, interaction
 
 
-_OVER = "This call is over."
+_OVER = N_("This call is over.")
 _TOO_LATE = {
-    State.ACTIVE: "The call is active.",
-    State.HELD: "The customer is on hold. Take them back first.",
-    State.AGENT_LOST: "Your line was lost; you are being rung again.",
-    State.WRAPPING: "The caller has hung up; only the wrap-up is left.",
+    State.ACTIVE: N_("The call is active."),
+    State.HELD: N_("The customer is on hold. Take them back first."),
+    State.AGENT_LOST: N_("Your line was lost; you are being rung again."),
+    State.WRAPPING: N_("The caller has hung up; only the wrap-up is left."),
 }
 
 

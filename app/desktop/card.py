@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 MOST = 5
 KINDS = {
@@ -20,7 +21,7 @@ KINDS = {
 
 def desktop_card(card: dict[str, Any], since: str) -> dict[str, Any]:
     """`{id, name, language, since, points, know (at most five, each with its look), say, last}` of `context_card()`."""
-    facts = [{"text": fact["text"], "kind": KINDS.get(fact["code"], "note"), "at": None} for fact in card["know"]]
+    facts = [{"text": _sentence(fact), "kind": KINDS.get(fact["code"], "note"), "at": None} for fact in card["know"]]
     facts += [{"text": _open_line(each), "kind": "open", "at": each["since"]} for each in card["open"]]
     last = card["last_contact"]
     return {
@@ -33,6 +34,31 @@ def desktop_card(card: dict[str, Any], since: str) -> dict[str, Any]:
         "say": _say({fact["code"] for fact in card["know"]}),
         "last": last and {**last, "line": (card["last_word"] or {}).get("text")},
     }
+
+
+def _sentence(fact: dict[str, Any]) -> str:
+    """A fact in the agent's language; one that is not known here reads as the customers' room wrote it."""
+    values = fact["values"]
+    match fact["code"]:
+        case "tried_before":
+            said = ngettext(
+                "Tried %(num)s time in the last 30 minutes and gave up",
+                "Tried %(num)s times in the last 30 minutes and gave up",
+                values["times"],
+            )
+            return f"{said} ({', '.join(values['queues'])})" if values["queues"] else str(said)
+        case "waiting_for_answer":
+            return str(_("Their last text has no answer yet: “%(text)s”", text=values["text"]))
+        case "voicemail":
+            return str(_("Left a voicemail the last time: listen to it on the timeline."))
+        case "opted_out":
+            return str(_("Asked for no more texts (STOP)."))
+        case "number_withheld":
+            return str(_("The number is withheld: ask how to call back."))
+        case "first_contact":
+            return str(_("First contact: nothing is known yet."))
+        case _code:
+            return str(fact["text"])
 
 
 def _open_line(contact: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from app.events import Event
 from app.interactions.models import Disposition, Interaction, Message, Segment, State
 from app.routing.models import AgentState, Offer, OfferState, Presence, Queue
 from app.routing.presence import Reachability, reachability
+from app.words import in_their_language
 
 LIVE = (State.ACTIVE, State.HELD, State.AGENT_LOST)
 AT_WORK = (*LIVE, State.WRAPPING)
@@ -77,7 +78,11 @@ def _me(session: Session, user: User) -> dict[str, Any]:
 
 def reachability_json(found: Reachability) -> dict[str, Any]:
     """`{reachable, why, routing_status}`."""
-    return {"reachable": found.reachable, "why": list(found.why), "routing_status": str(found.routing_status)}
+    return {
+        "reachable": found.reachable,
+        "why": [in_their_language(sentence) for sentence in found.why],
+        "routing_status": str(found.routing_status),
+    }
 
 
 def _offer(session: Session, user_id: int, now: datetime) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from app.interactions.models import Interaction, State
 from app.routing.dispatch import is_live, request_dispatch
 from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, Presence
 from app.routing.strategies import idle_since_after_break
+from app.words import N_
 
 LEASE_S = 45
 """How long a tab counts as alive without a heartbeat (one every 15 s)."""
@@ -24,20 +25,23 @@ CLOSED_LEASE_S = 15
 LONGEST_REASON = 60
 
 PROBLEMS = {
-    "microphone_blocked": "You will not ring: microphone blocked - allow it in the browser's address bar.",
-    "no_microphone": "You will not ring: no microphone found - plug one in, then reload this page.",
-    "not_registered": "You will not ring: the phone is not connected yet - wait a moment, or reload this page.",
-    "other_tab": "You will not ring in this tab: another tab holds the phone - use that one, or close it.",
-    "no_gesture": "You will not ring: the browser waits for a click - click anywhere on this page.",
-    "closed": "You will not ring: the desktop was closed - open it again.",
+    "microphone_blocked": N_("You will not ring: microphone blocked - allow it in the browser's address bar."),
+    "no_microphone": N_("You will not ring: no microphone found - plug one in, then reload this page."),
+    "not_registered": N_("You will not ring: the phone is not connected yet - wait a moment, or reload this page."),
+    "other_tab": N_("You will not ring in this tab: another tab holds the phone - use that one, or close it."),
+    "no_gesture": N_("You will not ring: the browser waits for a click - click anywhere on this page."),
+    "closed": N_("You will not ring: the desktop was closed - open it again."),
 }
 """What a tab may report, with what the agent can do about it."""
 
-NO_SESSION = "You will not ring: no desktop is connected - reload this page, or check your network."
-OFFLINE = "You will not ring: you are offline - choose Available."
-ON_BREAK = "You will not ring: you are on a break - choose Available when you are back."
-MISSED = "You will not ring: you missed a call - choose Available to get calls again."
-LEAVING = "No new calls: you chose {next} for when this work ends - choose Available to stay."
+NO_SESSION = N_("You will not ring: no desktop is connected - reload this page, or check your network.")
+OFFLINE = N_("You will not ring: you are offline - choose Available.")
+ON_BREAK = N_("You will not ring: you are on a break - choose Available when you are back.")
+MISSED = N_("You will not ring: you missed a call - choose Available to get calls again.")
+LEAVING = {
+    Presence.BREAK: N_("No new calls: you go on a break when this work ends - choose Available to stay."),
+    Presence.OFFLINE: N_("No new calls: your shift ends with this work - choose Available to stay."),
+}
 
 
 class PresenceError(ValueError):
@@ -239,7 +243,7 @@ def _own_choice(state: AgentState) -> list[tuple[str, str]]:
     if state.not_responding:
         return [("not_responding", MISSED)]
     if state.next_presence is not None:
-        return [("next_presence", LEAVING.format(next=state.next_presence))]
+        return [("next_presence", LEAVING[Presence(state.next_presence)])]
     return []
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -64,6 +65,10 @@ TICKS = [
 ]
 
 
+seeds = st.integers(0, 2**64 - 1)
+"""Each step's luck is drawn beforehand: what it is used for depends on who won a race, which no seed repeats."""
+
+
 class Floor(RuleBasedStateMachine):
     """Two queues, three agents, callers who come and go, and a clock that may strike at any moment."""
 
@@ -72,6 +77,7 @@ class Floor(RuleBasedStateMachine):
         self.began: dict[uuid.UUID, datetime] = {}
         self.final: dict[int, tuple[str, datetime | None]] = {}
         self.left: set[uuid.UUID] = set()
+        self.steps = 0
         self.offers: list[Offer] = []
         self.calls: list[Interaction] = []
 
@@ -95,10 +101,10 @@ class Floor(RuleBasedStateMachine):
 
     # What may happen: the work itself most of the time, trouble often enough
 
-    @rule(data=st.data())
-    def the_work_goes_on(self, data: st.DataObject) -> None:
+    @rule(seed=seeds)
+    def the_work_goes_on(self, seed: int) -> None:
         self.one_of(
-            data,
+            seed,
             self.a_caller_queues,
             self.an_offer_ends,
             self.an_agent_is_back,
@@ -106,10 +112,10 @@ class Floor(RuleBasedStateMachine):
             self.a_wrap_up_ends,
         )
 
-    @rule(data=st.data())
-    def something_gets_in_the_way(self, data: st.DataObject) -> None:
+    @rule(seed=seeds)
+    def something_gets_in_the_way(self, seed: int) -> None:
         self.one_of(
-            data,
+            seed,
             self.a_race,
             self.an_agent_is_lost,
             self.a_caller_hangs_up,
@@ -119,15 +125,17 @@ class Floor(RuleBasedStateMachine):
             self.a_page_closes_or_opens,
         )
 
-    def one_of(self, data: st.DataObject, *deeds: Callable[[st.DataObject], bool]) -> None:
-        """The drawn deed, or the next one for which there is an occasion."""
-        first = data.draw(st.integers(0, len(deeds) - 1))
-        any(deed(data) for deed in (*deeds[first:], *deeds[:first]))
+    def one_of(self, seed: int, *deeds: Callable[[Random], bool]) -> None:
+        """The drawn deed, or the next one for which there is an occasion. The same seed means another at every step."""
+        self.steps += 1
+        chance = Random(f"{seed}:{self.steps}")
+        first = chance.randrange(len(deeds))
+        any(deed(chance) for deed in (*deeds[first:], *deeds[:first]))
 
-    def a_caller_queues(self, data: st.DataObject) -> bool:
+    def a_caller_queues(self, chance: Random) -> bool:
         if sum(call.state == State.QUEUED for call in self.calls) >= MOST_WAITING:
             return self.callers_and_agents_are_matched()
-        queue, priority_min = data.draw(st.tuples(st.sampled_from(self.queues), st.sampled_from([0, 0, 10])))
+        queue, priority_min = chance.choice(self.queues), chance.choice([0, 0, 10])
         with unit_of_work() as session:
             make.waiting_call(session, queue, priority_min=priority_min)
         return self.callers_and_agents_are_matched()
@@ -142,27 +150,23 @@ class Floor(RuleBasedStateMachine):
             _assert_nobody_waits_beside_a_free_agent(session)
         return True
 
-    def an_offer_ends(self, data: st.DataObject) -> bool:
-        offer = self.an_offer(data, OfferState.PENDING)
+    def an_offer_ends(self, chance: Random) -> bool:
+        offer = self.an_offer(chance, OfferState.PENDING)
         if offer:
-            deed, late = data.draw(
-                st.tuples(
-                    st.sampled_from([accept_offer, accept_offer, *ENDINGS]), st.sampled_from([False] * 4 + [True])
-                )
-            )
+            deed, late = chance.choice([accept_offer, accept_offer, *ENDINGS]), chance.random() < 0.2
             with unit_of_work() as session:
                 if late:
                     ring_out(session, offer)
                 deed(session, offer.id)
         return offer is not None
 
-    def a_race(self, data: st.DataObject) -> bool:
-        offer = self.an_offer(data, OfferState.PENDING)
+    def a_race(self, chance: Random) -> bool:
+        offer = self.an_offer(chance, OfferState.PENDING)
         if offer is None:
             return False
-        deeds = data.draw(st.lists(st.sampled_from(ENDINGS), min_size=2, max_size=3))
+        deeds = chance.choices(ENDINGS, k=chance.choice([2, 3]))
         racing: list[Callable[[Session], Any]] = [partial(_apply, deed, offer.id) for deed in deeds]
-        if data.draw(st.sampled_from([False, False, True])):
+        if chance.random() < 0.3:
             racing.append(lambda own: caller_gone(own, offer.interaction_id))
             self.left.add(offer.interaction_id)
         outcomes = at_once(*racing)[: len(deeds)]
@@ -171,73 +175,71 @@ class Floor(RuleBasedStateMachine):
             assert session.get_one(Offer, offer.id).state != OfferState.PENDING, "A-9: no winner"
         return True
 
-    def a_talk_ends(self, data: st.DataObject) -> bool:
-        call = self.a_call(data, State.ACTIVE)
+    def a_talk_ends(self, chance: Random) -> bool:
+        call = self.a_call(chance, State.ACTIVE)
         if call:
             with unit_of_work() as session:
                 assert request_hang_up(session, call.id, call.agent_id or 0)
                 agent_gone(session, call.id, call.agent_id)
         return call is not None
 
-    def a_wrap_up_ends(self, data: st.DataObject) -> bool:
-        call = self.a_call(data, State.WRAPPING)
+    def a_wrap_up_ends(self, chance: Random) -> bool:
+        call = self.a_call(chance, State.WRAPPING)
         if call:
             with unit_of_work() as session:
                 finish_wrap_up(session, call.id, call.agent_id or 0, "SALE")
         return call is not None
 
-    def a_caller_hangs_up(self, data: st.DataObject) -> bool:
-        call = self.a_call(data, *STILL_THERE)
+    def a_caller_hangs_up(self, chance: Random) -> bool:
+        call = self.a_call(chance, *STILL_THERE)
         if call:
             with unit_of_work() as session:
                 caller_gone(session, call.id)
             self.left.add(call.id)
         return call is not None
 
-    def an_agent_is_lost(self, data: st.DataObject) -> bool:
-        call = self.a_call(data, State.ACTIVE)
+    def an_agent_is_lost(self, chance: Random) -> bool:
+        call = self.a_call(chance, State.ACTIVE)
         if call:
             with unit_of_work() as session:
                 agent_gone(session, call.id, call.agent_id)
         return call is not None
 
-    def an_agent_is_back(self, data: st.DataObject) -> bool:
-        call = self.a_call(data, State.AGENT_LOST)
+    def an_agent_is_back(self, chance: Random) -> bool:
+        call = self.a_call(chance, State.AGENT_LOST)
         if call:
             with unit_of_work() as session:
                 assert agent_rejoined(session, call.id, call.agent_id or 0)
         return call is not None
 
-    def a_late_word_comes(self, data: st.DataObject) -> bool:
-        offer = self.an_offer(data, *ENDED)
+    def a_late_word_comes(self, chance: Random) -> bool:
+        offer = self.an_offer(chance, *ENDED)
         if offer:
-            deed = data.draw(st.sampled_from(ENDINGS))
+            deed = chance.choice(ENDINGS)
             with unit_of_work() as session:
                 assert not deed(session, offer.id).won, "A-10: ended twice"
         return offer is not None
 
-    def time_passes(self, data: st.DataObject) -> bool:
+    def time_passes(self, chance: Random) -> bool:
         """A deadline or none is reached; the clock ticks, maybe twice."""
-        call = self.a_call(data, *NEEDS_A_DEADLINE)
+        call = self.a_call(chance, *NEEDS_A_DEADLINE)
         if call:
             with unit_of_work() as session:
                 reach_deadline(session, session.get_one(Interaction, call.id))
-        for ask in TICKS * data.draw(st.integers(1, 2)):
+        for ask in TICKS * chance.choice([1, 2]):
             with unit_of_work() as session:
                 ask(session)
         return True
 
-    def an_agent_chooses(self, data: st.DataObject) -> bool:
-        who, presence = data.draw(
-            st.tuples(st.sampled_from(self.agents), st.sampled_from(["available", "available", "break", "offline"]))
-        )
+    def an_agent_chooses(self, chance: Random) -> bool:
+        who, presence = chance.choice(self.agents), chance.choice(["available", "available", "break", "offline"])
         with unit_of_work() as session:
             set_presence(session, who, presence)
         return True
 
-    def a_page_closes_or_opens(self, data: st.DataObject) -> bool:
-        who = data.draw(st.sampled_from(self.agents))
-        deed = data.draw(st.sampled_from(["open", "open", "open without a microphone", "close", "die"]))
+    def a_page_closes_or_opens(self, chance: Random) -> bool:
+        who = chance.choice(self.agents)
+        deed = chance.choice(["open", "open", "open without a microphone", "close", "die"])
         with unit_of_work() as session:
             tabs = session.scalars(select(AgentSession.id).where(AgentSession.user_id == who)).all()
             if deed == "die":
@@ -252,16 +254,16 @@ class Floor(RuleBasedStateMachine):
 
     # What the rules choose from
 
-    def a_call(self, data: st.DataObject, *states: State) -> Interaction | None:
+    def a_call(self, chance: Random, *states: State) -> Interaction | None:
         """One in the state that is drawn, so that the rare states have their share."""
         there = [state for state in states if any(call.state == state for call in self.calls)]
-        state = data.draw(st.sampled_from(there)) if there else None
+        state = chance.choice(there) if there else None
         fitting = [call for call in self.calls if call.state == state]
-        return fitting[data.draw(st.integers(0, len(fitting) - 1))] if fitting else None
+        return chance.choice(fitting) if fitting else None
 
-    def an_offer(self, data: st.DataObject, *states: OfferState) -> Offer | None:
+    def an_offer(self, chance: Random, *states: OfferState) -> Offer | None:
         fitting = [offer for offer in self.offers if offer.state in states]
-        return fitting[data.draw(st.integers(0, len(fitting) - 1))] if fitting else None
+        return chance.choice(fitting) if fitting else None
 
     # What must hold whatever happened
 
@@ -329,7 +331,7 @@ def _assert_nobody_waits_beside_a_free_agent(session: Session) -> None:
     """A-7: who is left waiting was asked of every free agent of the queue before."""
     waiting = session.scalars(select(Interaction).where(Interaction.state == State.QUEUED)).all()
     asked = {(offer.interaction_id, offer.user_id) for offer in session.scalars(select(Offer))}
-    members = set(session.execute(select(QueueMember.queue_id, QueueMember.user_id)).tuples())
+    members = {(queue_id, id) for queue_id, id in session.execute(select(QueueMember.queue_id, QueueMember.user_id))}
     for user_id in _who_might_ring(session):
         for call in waiting:
             if (call.queue_id, user_id) in members:

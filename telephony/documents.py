@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from twilio.twiml.voice_response import Conference, Dial, Gather, Start, Stop, VoiceResponse
@@ -34,6 +35,13 @@ class Documents:
         gather.play(self.urls.music())
         response.append(gather)
         response.redirect(here)
+        return str(response)
+
+    def being_connected(self, interaction_id: uuid.UUID, query: Mapping[str, str], *, rings: bool) -> str:
+        """A round of the loop while an agent's phone rings: nothing is said that the answer would cut off."""
+        response = VoiceResponse()
+        response.play(self.urls.ringback_tone() if rings else self.urls.music())
+        response.redirect(self.urls.wait(interaction_id, **query))
         return str(response)
 
     def back_to_waiting(self, interaction_id: uuid.UUID, language: str | None, word: str | None) -> str:
@@ -93,7 +101,7 @@ class Documents:
     def ringback(self) -> str:
         """What an agent hears while the customer's telephone rings."""
         response = VoiceResponse()
-        response.play(self.urls.absolute("/voice/ringback.wav"))
+        response.play(self.urls.ringback_tone())
         response.redirect(self.urls.ringback())
         return str(response)
 

@@ -72,6 +72,10 @@ def language_of(session: Session, interaction_id: uuid.UUID) -> str | None:
 
 
 def _round(session: Session, room: Room, interaction: Interaction, query: Mapping[str, str]) -> str:
+    if interaction.state == State.OFFERED:
+        place_in_flow = steps.look_up(session, interaction.id)
+        rings = place_in_flow is not None and place_in_flow.hears_ringing
+        return room.documents.being_connected(interaction.id, query, rings=rings)
     now = int(database_now(session).timestamp())
     here = waiting(session, interaction)
     place = wait_loop.Place(here.position, here.low_min, here.high_min)

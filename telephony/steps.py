@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import crash, events, jobs
+from app.accounts.models import User
 from app.customers.identify import BadAddress, identify, normalise
 from app.customers.models import Customer
 from app.db import database_now
@@ -25,11 +26,12 @@ from app.interactions.models import TERMINAL, Interaction, State
 from app.interactions.move import lock_interaction, move
 from app.interactions.open import open_interaction
 from app.routing import release
+from app.routing.dispatch import offer_to_agent
 from app.routing.enqueue import enqueue_interaction
 from app.routing.models import Queue
 from ivr_flows import engine
 from ivr_flows.entry_points import EntryPoint
-from ivr_flows.events import CallerHungUp, CallEvent, QueueLeft, RecordingLeft, TransferEnded
+from ivr_flows.events import CallerHungUp, CallEvent, QueueLeft, RecordingLeft, TransferEnded, TransferStatus
 from ivr_flows.facts import Fact, FlowEntered, KeyPressed, NotUnderstood, PersonAsked, WordsUnderstood
 from ivr_flows.instructions import EnterQueue, Play, RecordVoicemail, Say, SendSms, TransferToAgent
 from ivr_flows.state import CallContext
@@ -43,6 +45,8 @@ log = structlog.get_logger()
 
 WITHHELD = "anonymous"
 SETTLE_VOICEMAIL_S = 20  # how long a message may arrive after its caller hung up
+UNANSWERED: dict[str, TransferStatus] = {"declined": "busy", "unreachable": "failed"}
+"""How a ring to one agent ended, in the flow's words."""
 CALLERS_OWN = (KeyPressed, WordsUnderstood, NotUnderstood, PersonAsked)
 
 
@@ -53,6 +57,11 @@ class Place:
     interaction: Interaction
     session: FlowSession
     flow: FlowState
+
+    @property
+    def hears_ringing(self) -> bool:
+        """Whether the caller is being put through to one agent, and should hear it ring."""
+        return _last(self.flow, TransferToAgent)
 
     @property
     def waits_in_queue(self) -> bool:
@@ -127,8 +136,9 @@ def leave_queue(session: Session, room: Room, interaction_id: uuid.UUID, reason:
         )
     if place.interaction.state != State.IN_FLOW:
         return None
-    left = _last(place.flow, TransferToAgent)
-    return _go_on(session, room, place, TransferEnded("no-answer") if left else QueueLeft(reason))
+    if _last(place.flow, TransferToAgent):
+        return _go_on(session, room, place, TransferEnded(UNANSWERED.get(reason, "no-answer")))
+    return _go_on(session, room, place, QueueLeft(reason))
 
 
 def caller_left(session: Session, room: Room, interaction_id: uuid.UUID) -> None:
@@ -252,7 +262,7 @@ def _perform(session: Session, interaction: Interaction, step: engine.Step) -> C
             case EnterQueue():
                 return _enter_queue(session, interaction, instruction)
             case TransferToAgent():
-                return TransferEnded("failed")
+                return _offer_to_agent(session, interaction, instruction)
             case _:
                 pass
     if step.state.ended and step.state.outcome == "voicemail" and interaction.state == State.IN_FLOW:
@@ -268,6 +278,16 @@ def _enter_queue(session: Session, interaction: Interaction, entering: EnterQueu
     interaction.context = {**interaction.context, "facts": dict(entering.facts)}
     enqueue_interaction(session, interaction, queue, priority_min=entering.priority_min)
     return None
+
+
+def _offer_to_agent(session: Session, interaction: Interaction, transfer: TransferToAgent) -> CallEvent | None:
+    """Ring one named agent, if they can be rung; the caller hears it ring meanwhile."""
+    agent = session.scalars(select(User).where(func.lower(User.email) == transfer.agent.strip().lower())).one_or_none()
+    if agent is None:
+        return TransferEnded("failed")
+    interaction.context = {**interaction.context, "facts": dict(transfer.facts)}
+    offer = offer_to_agent(session, interaction, agent.id, transfer.timeout_s)
+    return None if offer else TransferEnded("no-answer")
 
 
 def _send_text(session: Session, interaction: Interaction, body: str, client_id: str) -> None:

@@ -84,6 +84,9 @@ class Urls:
     def music(self) -> str:
         return f"{self.base}/voice/music.wav"
 
+    def ringback_tone(self) -> str:
+        return f"{self.base}/voice/ringback.wav"
+
     def ringback(self) -> str:
         return f"{self.base}/voice/ringback"
 

@@ -168,13 +168,26 @@ def _make_offer(session: Session, interaction_id: uuid.UUID, user_id: int) -> Of
     if interaction is None or not _hold_free(session, user_id):
         return None
     queue = session.get_one(Queue, interaction.queue_id)
+    return _ring(session, interaction, user_id, queue, queue.ring_s)
+
+
+def offer_to_agent(session: Session, interaction: Interaction, user_id: int, ring_s: int) -> Offer | None:
+    """Offer a caller in a flow to this one agent, outside every queue; None when they cannot be rung now.
+
+    The caller of this function holds the interaction. An offer that ends unanswered gives the caller back to the flow.
+    """
+    return _ring(session, interaction, user_id, None, ring_s) if _hold_free(session, user_id) else None
+
+
+def _ring(session: Session, interaction: Interaction, user_id: int, queue: Queue | None, ring_s: int) -> Offer | None:
+    """Make the offer, have it rung and tell the agent; None when the agent has just been given another."""
     now = database_now(session)
-    expires_at = now + timedelta(seconds=queue.ring_s)
+    expires_at = now + timedelta(seconds=ring_s)
     offer_id = session.execute(
         insert(Offer)
         .values(
             interaction_id=interaction.id,
-            queue_id=queue.id,
+            queue_id=queue.id if queue else None,
             user_id=user_id,
             created_at=now,
             expires_at=expires_at,
@@ -203,10 +216,10 @@ def _make_offer(session: Session, interaction_id: uuid.UUID, user_id: int) -> Of
         customer_id=interaction.customer_id,
         interaction_id=interaction.id,
         users=(user_id,),
-        queue_id=queue.id,
+        queue_id=queue.id if queue else None,
         offer_id=offer_id,
         user_id=user_id,
-        queue=queue.name,
+        queue=queue.name if queue else None,
         expires_at=expires_at.isoformat(),
     )
     return session.get_one(Offer, offer_id)

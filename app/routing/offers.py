@@ -127,15 +127,7 @@ def _give_back(session: Session, offer_id: int, to: OfferState, reason: str, act
     _stop_ringing(session, offer)
     _tell(session, offer, interaction, actor=actor or f"user:{offer.user_id}")
     if interaction.state == State.OFFERED:
-        move(
-            session,
-            interaction,
-            State.QUEUED,
-            actor="system",
-            reason="rona" if to is OfferState.TIMEOUT else reason,
-            agent_id=None,
-            wake_at=interaction.wake_at,
-        )
+        _wait_on(session, interaction, offer, "rona" if to is OfferState.TIMEOUT else reason)
     if to is OfferState.TIMEOUT and not _would_cascade(session, offer):
         park(session, offer.user_id)
     if reason == "unreachable":
@@ -143,6 +135,15 @@ def _give_back(session: Session, offer_id: int, to: OfferState, reason: str, act
     work_ended(session, offer.user_id, handled=False)
     request_dispatch(session)
     return OfferOutcome(True, offer)
+
+
+def _wait_on(session: Session, interaction: Interaction, offer: Offer, reason: str) -> None:
+    """Back to the place in the queue; a caller whom the flow sent to this one agent goes back to the flow."""
+    to = State.QUEUED if offer.queue_id is not None else State.IN_FLOW
+    move(session, interaction, to, actor="system", reason=reason, agent_id=None, wake_at=interaction.wake_at)
+    if to is State.IN_FLOW:
+        lock = f"interaction:{interaction.id}"
+        jobs.enqueue(session, "voice.leave_queue", lock=lock, interaction_id=str(interaction.id), reason=offer.reason)
 
 
 def _hold(session: Session, offer_id: int) -> tuple[Offer, Interaction]:

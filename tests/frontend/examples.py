@@ -320,15 +320,16 @@ SYSTEM = {
         {"language": "한국어", "listens": "Vosk", "speaks": "espeak", "state": "ok", "detail": ""},
         {"language": "Español", "listens": None, "speaks": "espeak", "state": "down", "detail": "No model: set VOSK_MODELS to a folder with one."},
     ],
-    "numbers": [{"number": "+15550100100", "label": "Northwind Broadband", "flow": "northwind", "version": 3, "queue": "Sales"}],
+    "flows": ["northwind", "support"],
+    "numbers": [{"number": "+15550100100", "label": "Northwind Broadband", "flow": "northwind", "version": "669b273faef867f4", "queue": "Sales", "id": 1, "language": "en"}],
     "people": [
-        {"name": "Ana Costa", "email": "ana@example.com", "roles": ["agent"], "presence": "available", "queues": ["Sales", "Support"]},
-        {"name": "Bo Nilsson", "email": "bo@example.com", "roles": ["agent", "supervisor"], "presence": "break", "queues": ["Support"]},
-        {"name": "Ruth Okafor", "email": "ruth@example.com", "roles": ["admin"], "presence": "offline", "queues": []},
+        {"name": "Ana Costa", "email": "ana@example.com", "roles": ["agent"], "presence": "available", "queues": ["Sales", "Support"], "id": 1, "active": True, "queue_ids": [1]},
+        {"name": "Bo Nilsson", "email": "bo@example.com", "roles": ["agent", "supervisor"], "presence": "break", "queues": ["Support"], "id": 2, "active": True, "queue_ids": [2]},
+        {"name": "Ruth Okafor", "email": "ruth@example.com", "roles": ["admin"], "presence": "offline", "queues": [], "id": 3, "active": False, "queue_ids": [3]},
     ],
     "queues": [
-        {"name": "Sales", "members": 2, "waiting": 1, "service_level_s": 20, "max_wait_s": 1200, "wrap_up_s": 60},
-        {"name": "Support", "members": 1, "waiting": 0, "service_level_s": 20, "max_wait_s": 1200, "wrap_up_s": 60},
+        {"id": 1, "name": "Sales", "members": 2, "waiting": 1, "service_level_s": 20, "max_wait_s": 1200, "wrap_up_s": 60},
+        {"id": 2, "name": "Support", "members": 1, "waiting": 0, "service_level_s": 20, "max_wait_s": 1200, "wrap_up_s": 60},
     ],
     "settings": [{"name": "PUBLIC_BASE_URL", "value": "http://localhost:8000", "meaning": "Where browsers and the carrier reach this house."}],
 }  # fmt: skip

@@ -67,6 +67,9 @@ def _pages(app: Flask) -> None:
     )
     app.add_url_rule("/phone/token", "phone_token", lambda: jsonify(_line(app, request.args["number"])))
     app.add_url_rule("/admin", "admin", lambda: render_template("admin/system.html", system=examples.SYSTEM))
+    of_person = [f"{action}/<user_id>" for action in ("give_roles", "reset_password", "activate")]
+    for action in ("edit_number/<number_id>", "add", "change_member/<queue_id>", *of_person):
+        app.add_url_rule(f"/admin/{action}", f"admin.{action.split('/')[0]}", lambda **_: "", methods=["POST"])
     app.add_url_rule(
         "/error/<int:status>",
         "error",

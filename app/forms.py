@@ -64,7 +64,10 @@ def _sent() -> dict[str, Any]:
         return request.args.to_dict()
     if not request.is_json:
         return request.form.to_dict()
-    sent = request.get_json(silent=True)
+    try:
+        sent = request.get_json(silent=True)
+    except RecursionError:  # brackets in brackets in brackets
+        sent = None
     if not isinstance(sent, dict):
         raise BadInput("body", "Send a JSON object.")
     return sent

@@ -15,10 +15,12 @@ from app.db import unit_of_work
 def init(app: Flask, settings: Settings) -> None:
     """Open the room. Its extensions (app/desktop/call_control.py) are injected by the factory."""
     from app import forms
+    from app.accounts import views as me
     from app.accounts.entry import AGENT, PUBLIC, enter
     from app.desktop import phone, records, views
 
     forms.init(app)
+    enter(app, me.bp, AGENT)
     enter(app, views.bp, AGENT)
     enter(app, records.bp, AGENT)
     if settings.is_local:

@@ -77,3 +77,12 @@ def test_refusals_and_reachability_are_said_in_the_agents_language(ana) -> None:
     assert refused.json["error"]["message"] == "没有这个派单。"
     wrong = ana.client.post("/desktop/presence", json={}, headers=chinese | {"X-CSRFToken": ana.csrf})
     assert wrong.json["error"]["message"] == "presence: 这一项必填。"
+
+
+def test_a_person_chooses_the_language_of_their_pages(ana) -> None:
+    assert ana.post("/me/language", {"language": "zh_Hans"}).json == {"language": "zh_Hans"}
+    assert '<html lang="zh-Hans"' in ana.get("/desktop", headers=HTML).text
+    assert ana.post("/me/language", {"language": "tlh"}).status_code == 400
+    form = {"language": "en", "csrf_token": ana.csrf}
+    assert ana.client.post("/me/language", data=form, headers=HTML).location == "/"
+    assert '<html lang="en"' in ana.get("/desktop", headers=HTML | {"Accept-Language": "zh-TW"}).text

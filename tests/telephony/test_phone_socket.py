@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -16,8 +17,12 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from app.accounts.models import User
 from app.config import Settings
+from telephony.carrier import Carrier
 from telephony.phone_socket import is_own_origin, phone_socket
+from telephony.tokens import PhoneTokens, SoftphoneTokens
+from tests.telephony.local_carrier.running import RunningCarrier
 
 FRAME = bytes(range(160))
 
@@ -77,6 +82,57 @@ async def closing_of(socket) -> tuple[int, str]:
         while True:
             await asyncio.wait_for(socket.recv(), 5)
     return closed.value.rcvd.code, closed.value.rcvd.reason
+
+
+class TestTheRealCarrier:
+    """The same wire, with the carrier of this project at its end."""
+
+    @pytest.fixture(scope="class")
+    def running(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCarrier]:
+        carrier = RunningCarrier(tmp_path_factory.mktemp("carrier")).start()
+        yield carrier
+        carrier.stop()
+
+    @pytest.fixture
+    def house(self, plain_settings: Settings, running: RunningCarrier) -> Settings:
+        return dataclasses.replace(
+            plain_settings,
+            twilio_api_base=running.url,
+            twilio_account_sid=running.account_sid,
+            twilio_auth_token=running.auth_token,
+            twilio_api_key_sid=running.api_key_sid,
+            twilio_api_key_secret=running.api_key_secret,
+        )
+
+    async def test_a_page_with_our_token_is_rung_and_hears_the_call(self, house: Settings, running) -> None:
+        number = "+15551230042"
+        token = PhoneTokens(Carrier(house)).token_for(number)["token"]
+        async with web(house) as address, phone_at(address, token) as phone:
+            assert json.loads(await asyncio.wait_for(phone.recv(), 10)) == {"event": "registered", "address": number}
+            our_number = "+15550100142"
+            client = running.client()
+            await asyncio.to_thread(client.incoming_phone_numbers.create, phone_number=our_number)
+            await asyncio.to_thread(
+                client.calls.create, to=number, from_=our_number, twiml="<Response><Pause length='30'/></Response>"
+            )
+            ringing = json.loads(await asyncio.wait_for(phone.recv(), 10))
+            assert (ringing["event"], ringing["from"]) == ("incoming", our_number)
+            await phone.send(json.dumps({"event": "answer", "callSid": ringing["callSid"]}))
+            heard = [frame for _ in range(60) if isinstance(frame := await asyncio.wait_for(phone.recv(), 10), bytes)]
+            assert len(heard) > 40 and {len(frame) for frame in heard} == {160}
+
+    async def test_an_agents_token_registers_the_agents_softphone(self, house: Settings) -> None:
+        token = SoftphoneTokens(house, Carrier(house)).token_for(User(id=7))["token"]
+        async with web(house) as address, phone_at(address, token) as phone:
+            registered = json.loads(await asyncio.wait_for(phone.recv(), 10))
+            assert registered == {"event": "registered", "address": "client:agent_7"}
+
+    async def test_a_token_of_another_house_is_refused_for_good(self, house: Settings) -> None:
+        other = dataclasses.replace(house, twilio_api_key_secret="another secret, also long enough for HS256")
+        token = PhoneTokens(Carrier(other)).token_for("+15551230042")["token"]
+        async with web(house) as address, phone_at(address, token) as phone:
+            code, reason = await closing_of(phone)
+            assert code == 1008 and "signature" in reason
 
 
 async def test_words_and_audio_pass_both_ways_unchanged_and_in_order(carrier) -> None:

@@ -13,13 +13,7 @@ export class LiveCall {
   private interactionId: string | null = null;
   private readonly said = new Set<string>();
   private readonly partials = new Map<string, HTMLElement>();
-  private readonly grew: () => void;
   private names: Speakers = { customer: "", agent: "" };
-
-  /** `grew` is called after words were added, to keep the end in sight. */
-  constructor(grew: () => void) {
-    this.grew = grew;
-  }
 
   draw(call: Call | null, visible: boolean): void {
     const talking = call !== null && call.state !== "wrapping";
@@ -79,7 +73,6 @@ export class LiveCall {
     const later = [...this.turns.children].find((other) => Number((other as HTMLElement).dataset["start"] ?? Infinity) > startS);
     this.turns.insertBefore(turn, later ?? null);
     while (this.turns.children.length > KEPT_TURNS) this.turns.firstElementChild?.remove();
-    this.grew();
   }
 
   private partial(speaker: string, text: string): void {
@@ -91,6 +84,5 @@ export class LiveCall {
       this.partials.set(speaker, turn);
       this.turns.append(turn);
     }
-    this.grew();
   }
 }

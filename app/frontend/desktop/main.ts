@@ -45,7 +45,7 @@ const ringer = new Ringer({ sound: assets.ring, icon: assets.icon, ringingIcon: 
 const tones = new Tones();
 const live = new Live(state.last_event_id);
 const record = new CustomerRecord();
-const liveCall = new LiveCall(() => record.isNearEnd() && record.toEnd());
+const liveCall = new LiveCall();
 const wrapUp = new WrapUp(() => void refresh());
 const composer = new Composer({ finishWrapUp: () => void wrapUp.finish(), sent: () => void record.refresh().then(() => record.toEnd()) });
 const workList = new WorkList(openRecord);
@@ -56,7 +56,6 @@ const search = searchBox(openRecord);
 // -- drawing
 
 function draw(): void {
-  setServerTime(state.server_time);
   const { call, offer, me } = state;
   const inCall = call !== null && call.state !== "wrapping";
   const elsewhere = call !== null && record.customerId !== null && record.customerId !== call.customer.id;
@@ -119,6 +118,7 @@ function refresh(): Promise<void> {
   asking = request<DesktopState>("GET", "/desktop/state")
     .then((fresh) => {
       state = fresh;
+      setServerTime(fresh.server_time);
       if (!state.offer || state.offer.id !== answering) answering = null;
       draw();
     })
@@ -145,10 +145,17 @@ let recordWanted: ReturnType<typeof setTimeout> | undefined;
 
 function hear(event: LiveEvent): void {
   if (event.kind.startsWith("transcript.") && event.kind !== "transcript.ready") liveCall.hear(event);
+  if (event.kind === "offer.made") return offered(event);
   if (STATE_KINDS.test(event.kind)) refreshSoon();
   if (!RECORD_KINDS.test(event.kind) || event.customer_id !== record.customerId) return;
   clearTimeout(recordWanted);
   recordWanted = setTimeout(() => void record.refresh(), GATHER_MS);
+}
+
+/** Every moment of a ring counts: card and record are fetched at once, side by side. */
+function offered({ customer_id }: LiveEvent): void {
+  void refresh();
+  if (customer_id && !state.call && !isTyping() && record.customerId !== customer_id) openRecord(customer_id);
 }
 
 live.onEvent.on(hear);
@@ -356,6 +363,7 @@ addEventListener("pageshow", (event) => event.persisted && location.reload()); /
 
 soundDialog(ringer, phone);
 startClock();
+setServerTime(state.server_time);
 if (page.customer_id) openRecord(page.customer_id);
 else draw();
 // On the way up every step would be told; the first word waits until the phone rings or shows that it does not come up.

@@ -20,8 +20,10 @@ export class CustomerRecord {
   private readonly scroll = byId("scroll");
   private readonly drawn = new Map<string, string>();
   private loading = 0;
+  private stay = true;
 
   constructor() {
+    this.keepEndInSight();
     this.line.addEventListener("click", (event) => {
       const before = (event.target as Element).closest<HTMLElement>("[data-earlier]")?.dataset["earlier"];
       if (before) void this.loadEarlier(before);
@@ -56,12 +58,18 @@ export class CustomerRecord {
     this.person.replaceChildren();
   }
 
-  isNearEnd(): boolean {
-    return this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < NEAR_END_PX;
+  toEnd(): void {
+    this.stay = true;
+    this.scroll.scrollTop = this.scroll.scrollHeight;
   }
 
-  toEnd(): void {
-    this.scroll.scrollTop = this.scroll.scrollHeight;
+  /** Who reads the end goes on seeing it, whatever is added there; who reads further up is left in peace. */
+  private keepEndInSight(): void {
+    const atEnd = (): boolean => this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < NEAR_END_PX;
+    const grown = new ResizeObserver(() => this.stay && this.toEnd());
+    this.scroll.addEventListener("scroll", () => (this.stay = atEnd()), { passive: true });
+    this.line.addEventListener("click", () => (this.stay = false)); // a transcript unfolds where it was asked for
+    for (const part of [this.scroll, this.line, byId("live")]) grown.observe(part);
   }
 
   private async load(another: boolean): Promise<void> {
@@ -69,7 +77,6 @@ export class CustomerRecord {
     const id = this.customerId;
     const parts = await fragment(`/desktop/customers/${id}`).catch((error: Error) => void toast(error.message, { error: true }));
     if (!parts || turn !== this.loading || id !== this.customerId) return; // a later opening overtook this one
-    const stay = another || this.isNearEnd();
     if (another) {
       this.drawn.clear();
       this.line.replaceChildren();
@@ -77,7 +84,7 @@ export class CustomerRecord {
     this.putPerson(parts);
     this.putLine(parts);
     this.onDrawn.emit();
-    if (stay) this.toEnd();
+    if (another) this.toEnd();
   }
 
   private putPerson(parts: Document): void {

@@ -21,7 +21,7 @@ export class WorkList {
     const fingerprint = JSON.stringify([work, offer?.id, openId]);
     if (fingerprint === this.drawn) return;
     this.drawn = fingerprint;
-    const now = work.now.map((item) => this.nowRow(item, openId));
+    const now = onePerCustomer(work.now).map((item) => this.nowRow(item, openId));
     const ringing = offer && !work.now.some((item) => item.interaction_id === offer.interaction_id) ? [this.offerRow(offer, openId)] : [];
     byId("work-now").replaceChildren(...(now.length + ringing.length ? [...ringing, ...now] : [h("p", { class: "work-none" }, t("Nothing at hand."))]));
     const here = new Set([...work.now.map((item) => item.customer.id), offer?.customer.id]);
@@ -59,4 +59,10 @@ export class WorkList {
       line !== null && h("span", { class: "work-line clip" }, line),
     );
   }
+}
+
+/** A person is one line, however many ways they talk to us at once; a call speaks for the rest. */
+function onePerCustomer(items: WorkItem[]): WorkItem[] {
+  const callsFirst = [...items].sort((a, b) => Number(b.channel === "voice") - Number(a.channel === "voice"));
+  return callsFirst.filter((item, at) => callsFirst.findIndex((other) => other.customer.id === item.customer.id) === at);
 }

@@ -8,9 +8,19 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from app.interactions.models import Message
 from recordings.models import Recording
-from tests.faults.calls import assert_nothing_is_lost, interactions, read, recordings_home, ring_in, talk, wrap_up
-from tests.support.house import House
+from tests.faults.calls import (
+    CALLER,
+    assert_nothing_is_lost,
+    interactions,
+    read,
+    recordings_home,
+    ring_in,
+    talk,
+    wrap_up,
+)
+from tests.support.house import LINE, House
 
 HOUSE = {"webs": 2}
 SLOW_RING_S = 60
@@ -95,3 +105,24 @@ def test_a_caller_who_gives_up_while_the_house_is_dark_is_not_offered_afterwards
     house.drain()
     assert not ana.phone.has_seen("incoming")
     assert_nothing_is_lost(house, state="abandoned", most_offers=0)
+
+
+def test_a_power_cut_while_a_text_is_sent_and_told_of_sends_it_once(house: House) -> None:
+    house.arm(worker="S2", web="S5")
+    with house.supervised() as crashed:
+        phone = house.phone(CALLER)
+        phone.text(LINE, "Is my table ready?")
+        (question,) = house.until(lambda: read(select(Message)), "the text is here")
+        ana = house.agent("Ana")
+        written = {"body": "Yes, come in.", "client_id": "first-and-only"}
+        ana.browser.post(f"/desktop/customers/{question.customer_id}/messages", json=written).raise_for_status()
+        assert phone.wait_for("message", timeout_s=60)["body"] == "Yes, come in."
+        house.until(lambda: answers_status() == ["delivered"], "the answer is delivered", 90)
+        house.until(lambda: len(crashed) == 2, "both were cut", 60)
+    house.drain()
+    assert sum(event["event"] == "message" for event in phone.events) == 1
+    assert len(house.carrier().messages.list(to=CALLER)) == 1
+
+
+def answers_status() -> list[str]:
+    return read(select(Message.status).where(Message.direction == "outbound"))

@@ -26,7 +26,9 @@ FIRST_RETRY_S = 2
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A handler with its name. `queue` is `hands` (calls and messages, at once) or `heavy` (recordings, long work)."""
+    """A handler with its name. `queue` is `hands` (calls and messages, at once), `files` (fetching) or `heavy`
+    (transcripts).
+    """
 
     name: str
     handler: Handler

@@ -27,8 +27,8 @@ log = structlog.get_logger()
 
 LOOK_AGAIN_S = 0.2
 """A job that waited for another of its lock is announced by nobody: this is how soon it is found."""
-HANDS = 6
-HEAVY = 1
+CREWS = {"hands": 6, "files": 2, "heavy": 1}
+"""How many jobs of each queue a worker does at a time."""
 MAX_PAUSE_S = 600
 HEARTBEAT_S = 2
 STALLED_AFTER_S = 10
@@ -98,10 +98,7 @@ async def work(url: str) -> None:
     """Run the hands and the heavy work until SIGTERM or SIGINT; jobs at hand get 20 s to finish."""
     app = job_app(url)
     async with app.open_async():
-        crews = [
-            asyncio.create_task(_crew(app, "hands", HANDS)),
-            asyncio.create_task(_crew(app, "heavy", HEAVY)),
-        ]
+        crews = [asyncio.create_task(_crew(app, queue, hands)) for queue, hands in CREWS.items()]
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, lambda: [crew.cancel() for crew in crews])
@@ -134,7 +131,7 @@ async def work_off(url: str, *, queues: list[str] | None = None) -> None:
         left: set[int] = set()
         while (due := await _due(app, queues)) != left:
             await app.run_worker_async(
-                queues=queues or ["hands", "heavy"],
+                queues=queues or list(CREWS),
                 wait=False,
                 install_signal_handlers=False,
                 listen_notify=False,

@@ -32,12 +32,12 @@ def init(app: Flask, settings: Settings) -> None:
     jobs.job("sms.send")(hands.send)
     jobs.job("sms.look_up", attempts=1)(hands.look_up)
     jobs.job("sms.follow", attempts=1)(hands.follow)
-    jobs.job("sms.fetch_media", queue="heavy")(hands.fetch_media)
-    jobs.job("sms.adopt_missed", queue="heavy", attempts=1)(hands.adopt_missed)
+    jobs.job("sms.fetch_media", queue="files")(hands.fetch_media)
+    jobs.job("sms.adopt_missed", queue="files", attempts=1)(hands.adopt_missed)
 
     clock.tick("sms.ask_about_lost_ones", every_s=10)(outbox.ask_about_lost_ones)
 
     @clock.tick("sms.adopt_missed", every_s=120)
     def _adopt_missed(session: Session) -> None:
         if not outbox.is_waiting(session, "sms.adopt_missed"):
-            jobs.enqueue(session, "sms.adopt_missed", queue="heavy")
+            jobs.enqueue(session, "sms.adopt_missed", queue="files")

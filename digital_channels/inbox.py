@@ -23,5 +23,5 @@ def take(session: Session, inbound: InboundMessage) -> Message | None:
         media=[asdict(each) for each in inbound.attachments],
     )
     if message is not None and message.media:
-        jobs.enqueue(session, "sms.fetch_media", queue="heavy", message_id=message.id)
+        jobs.enqueue(session, "sms.fetch_media", queue="files", message_id=message.id)
     return message

@@ -25,11 +25,11 @@ def init(app: Flask, settings: Settings) -> None:
     app.extensions["recordings"] = store
     enter(app, views.bp, AGENT)
 
-    @jobs.job("recordings.fetch", queue="heavy")
+    @jobs.job("recordings.fetch", queue="files")
     def _fetch(recording_id: int) -> None:
         fetch.fetch_recording(recording_id, carrier, store)
 
-    @jobs.job("recordings.delete_provider_copy", queue="heavy")
+    @jobs.job("recordings.delete_provider_copy", queue="files")
     def _delete_provider_copy(recording_id: int) -> None:
         fetch.delete_provider_copy(recording_id, carrier, store)
 

@@ -97,7 +97,7 @@ def announce_recording(
 
 def ask_to_fetch(session: Session, recording_id: int) -> None:
     jobs.enqueue(
-        session, "recordings.fetch", lock=f"recording:{recording_id}", queue="heavy", recording_id=recording_id
+        session, "recordings.fetch", lock=f"recording:{recording_id}", queue="files", recording_id=recording_id
     )
 
 

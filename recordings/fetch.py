@@ -148,7 +148,7 @@ def _note_problem(session: Session, recording_id: int, problem: RecordingProblem
         session,
         "recordings.fetch",
         lock=f"recording:{recording_id}",
-        queue="heavy",
+        queue="files",
         run_at=recording.next_try_at,
         recording_id=recording_id,
     )
@@ -176,7 +176,7 @@ def _ask_to_delete(session: Session, recording_id: int) -> None:
         session,
         "recordings.delete_provider_copy",
         lock=f"recording:{recording_id}",
-        queue="heavy",
+        queue="files",
         recording_id=recording_id,
     )
 

@@ -5,6 +5,8 @@ Web and worker are cut in the same call, each at a point of its own; a second we
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from sqlalchemy import select
 
@@ -114,7 +116,7 @@ def test_a_power_cut_while_a_text_is_sent_and_told_of_sends_it_once(house: House
         phone.text(LINE, "Is my table ready?")
         (question,) = house.until(lambda: read(select(Message)), "the text is here")
         ana = house.agent("Ana")
-        written = {"body": "Yes, come in.", "client_id": "first-and-only"}
+        written = {"body": "Yes, come in.", "client_id": str(uuid.uuid4())}
         ana.browser.post(f"/desktop/customers/{question.customer_id}/messages", json=written).raise_for_status()
         assert phone.wait_for("message", timeout_s=60)["body"] == "Yes, come in."
         house.until(lambda: answers_status() == ["delivered"], "the answer is delivered", 90)

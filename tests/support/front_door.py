@@ -8,6 +8,8 @@ import threading
 from collections import Counter
 
 CHUNK_BYTES = 65536
+REST_S = 1.0
+"""How long a backend that broke off without a word is passed over: it is dying, though its port may still be open."""
 
 
 class FrontDoor:
@@ -16,6 +18,7 @@ class FrontDoor:
     def __init__(self) -> None:
         self.backends: list[int] = []
         self.taken: Counter[int] = Counter()
+        self._rests_until: dict[int, float] = {}
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -43,7 +46,7 @@ class FrontDoor:
         self._loop.close()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for port in list(self.backends):
+        for port in self._in_order():
             with contextlib.suppress(OSError):
                 there = await asyncio.open_connection("127.0.0.1", port)
                 self.taken[port] += 1
@@ -51,18 +54,30 @@ class FrontDoor:
         else:
             writer.close()
             return
-        ways = [asyncio.create_task(_pump(reader, there[1])), asyncio.create_task(_pump(there[0], writer))]
+        asked = asyncio.create_task(_pump(reader, there[1]))
+        answered = asyncio.create_task(_pump(there[0], writer))
         try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([asked, answered], return_when=asyncio.FIRST_COMPLETED)
+            if answered.done() and not answered.result():
+                self._rests_until[port] = self._loop.time() + REST_S
         finally:
-            for way in ways:
+            for way in (asked, answered):
                 way.cancel()
             for end in (writer, there[1]):
                 end.close()
 
+    def _in_order(self) -> list[int]:
+        """Backends to try, those that rest last."""
+        now = self._loop.time()
+        return sorted(self.backends, key=lambda port: self._rests_until.get(port, 0) > now)
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> int:
+    """Pass on what comes until its end; how many bytes."""
+    passed = 0
     with contextlib.suppress(OSError):
         while data := await source.read(CHUNK_BYTES):
+            passed += len(data)
             sink.write(data)
             await sink.drain()
+    return passed

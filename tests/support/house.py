@@ -22,6 +22,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ LINE = "+15005550006"
 READY_S = 120.0
 PATIENCE_S = 20.0
 BEAT_S = 5.0
+RELOADS = 3
 
 
 class House:
@@ -89,6 +91,8 @@ class House:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._workers_started = 0
         self._armed: set[str] = set()
+        self._keeper = ThreadPoolExecutor(1, "keeper")
+        """All processes are this thread's children: Linux counts a thread's end as its parent's death."""
         self._phones: list[ScriptedPhone] = []
         self._agents: list[Agent] = []
 
@@ -132,6 +136,7 @@ class House:
         self._send_home()
         for name in list(self.processes):
             self.kill(name)
+        self._keeper.shutdown()
         self.front.close()
 
     def start(self, name: str, *, crash_at: str | None = None, wait: bool = True) -> None:
@@ -143,10 +148,7 @@ class House:
             env["CRASH_AT"] = crash_at
             self._armed.add(name)
         self._workers_started += name == "worker"
-        with self._log(name).open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", module], cwd=ROOT, env=env, stdout=log, stderr=log, preexec_fn=_die_with_parent
-            )
+        self.processes[name] = self._keeper.submit(self._spawn, name, module, env).result()
         if name in self.web_names:
             self.front.backends.insert(0, self._ports[name])  # the newest gets the requests
         if wait:
@@ -296,6 +298,12 @@ class House:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
+    def _spawn(self, name: str, module: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+        with self._log(name).open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", module], cwd=ROOT, env=env, stdout=log, stderr=log, preexec_fn=_die_with_parent
+            )
+
     def _is_quiet(self) -> bool:
         """Whether the carrier has no call any more."""
         statuses = ("queued", "ringing", "in-progress")
@@ -380,7 +388,10 @@ class Agent:
         return self._checked(self.browser.post("/desktop/presence", json={"presence": presence, "reason": reason}))
 
     def state(self) -> dict[str, Any]:
-        """What the desktop shows."""
+        """What the desktop shows. A request that broke off is asked again, as the page does."""
+        for _ in range(RELOADS):
+            with contextlib.suppress(httpx.TransportError):
+                return self._checked(self.browser.get("/desktop/state"))
         return self._checked(self.browser.get("/desktop/state"))
 
     def hang_up(self) -> None:

@@ -32,10 +32,10 @@ class DemoPerson:
 
 
 DEMO_PEOPLE = (
-    DemoPerson("ana@throughline.example", "Ana Souza", "demo-ana-rings", ("agent",), ("sales", "support")),
-    DemoPerson("bo@throughline.example", "Bo Lindqvist", "demo-bo-rings", ("agent",), ("support", "billing")),
-    DemoPerson("sam@throughline.example", "Sam Okafor", "demo-sam-watches", ("supervisor",)),
-    DemoPerson("alma@throughline.example", "Alma Reyes", "demo-alma-decides", ("admin",)),
+    DemoPerson("ana@meridian.example", "Ana Souza", "demo-ana-rings", ("agent",), ("sales", "support")),
+    DemoPerson("bo@meridian.example", "Bo Lindqvist", "demo-bo-rings", ("agent",), ("support", "billing")),
+    DemoPerson("sam@meridian.example", "Sam Okafor", "demo-sam-watches", ("supervisor",)),
+    DemoPerson("alma@meridian.example", "Alma Reyes", "demo-alma-decides", ("admin",)),
 )
 
 

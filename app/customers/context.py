@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -78,7 +79,8 @@ def _to_know(
     customer: Customer, recent: list[Contact], said: dict[str, Any] | None, now: datetime
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Sentences that change how an agent begins, the most pressing first, with what was put into them."""
-    tries = [row for row in recent if _is_unanswered_try(row[0], now)]
+    since_answered = itertools.takewhile(lambda row: row[0].answered_at is None, recent)
+    tries = [row for row in since_answered if _is_unanswered_try(row[0], now)]
     if tries:
         yield "tried_before", _tries(tries), {"times": len(tries), "queues": _queues(tries)}
     if recent and recent[0][0].state == State.VOICEMAIL:

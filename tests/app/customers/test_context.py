@@ -62,6 +62,16 @@ def test_tries_of_the_last_half_hour_are_told(session: Session, minutes_ago: flo
     assert ("tried_before" in codes(session, mira.id)) is counts
 
 
+def test_tries_before_a_call_that_was_answered_are_made_good(session: Session) -> None:
+    sales, mira = make.queue(session), make.customer(session, MIRA)
+    caller_gone(session, make.waiting_call(session, sales, mira).id)
+    make.agent(session, "Ana", [sales])
+    answered = make.waiting_call(session, sales, mira)
+    accept_offer(session, dispatch(session)[0].id)
+    caller_gone(session, answered.id)
+    assert "tried_before" not in codes(session, mira.id)
+
+
 def test_several_tries_are_counted_with_their_queues(session: Session) -> None:
     mira = make.customer(session, MIRA)
     for key in ("sales", "support"):

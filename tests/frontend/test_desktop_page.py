@@ -207,6 +207,7 @@ async def test_call_that_still_runs_can_not_be_finished(visitor: Visitor, pages:
 async def test_text_is_sent_with_an_id_of_its_own(visitor: Visitor, pages: Pages) -> None:
     person = await at_desk(visitor, "idle", OPEN_MIRA)
     page = person.page
+    await expect(page.locator("#compose-to")).to_have_value("+15550102030")
     box = page.get_by_label("Text message")
     await box.fill("On its way <b>now</b>")
     await page.keyboard.press("Control+Enter")

@@ -4,7 +4,7 @@ import type { LiveEvent } from "./types.ts";
 
 export const KINDS = [
   "interaction.opened", "interaction.moved", "flow.entered", "flow.step", "offer.made", "offer.ended", "presence.changed",
-  "call.held", "call.resumed", "call.muted", "call.agent_lost", "call.agent_back", "transcript.said", "transcript.partial",
+  "call.answered", "call.held", "call.resumed", "call.muted", "call.agent_lost", "call.agent_back", "transcript.said", "transcript.partial",
   "recording.stored", "recording.failed", "transcript.ready", "message.received", "message.queued", "message.status",
   "note.added", "wrap_up.done", "consent.changed", "customer.changed",
 ];

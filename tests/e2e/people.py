@@ -72,6 +72,10 @@ class CallerPage:
         """Listen until every one of these words was heard; what was heard."""
         return await hears(self.person, self.voices, wanted, since, within_s)
 
+    async def hears_the_menu(self) -> None:
+        """The menu is being spoken; its keys work from its first word."""
+        await hears(self.person, self.voices, ("press",), 0, 25)
+
     async def hangs_up(self) -> None:
         await self.page.click("#hangup")
 

@@ -18,7 +18,7 @@ async def test_a_caller_who_presses_1_talks_to_an_agent_and_all_of_it_is_on_the_
     agent: AgentDesk, caller: CallerPage
 ) -> None:
     await caller.dials(LINE)
-    await caller.hears("sales")
+    await caller.hears_the_menu()
     await caller.presses("1")
     await agent.rings(CALLER)
     await expect(agent.page.locator("#ring")).to_contain_text("Sales")
@@ -53,7 +53,7 @@ async def test_a_caller_who_presses_1_talks_to_an_agent_and_all_of_it_is_on_the_
 
 async def test_a_caller_who_says_sales_reaches_sales(agent: AgentDesk, caller: CallerPage) -> None:
     await caller.dials(LINE)
-    await caller.hears("billing")
+    await caller.hears_the_menu()
     await caller.says("I want to talk to sales please.")
     await agent.rings(CALLER, within_s=30)
     await expect(agent.page.locator("#ring")).to_contain_text("said")
@@ -66,7 +66,7 @@ async def test_a_caller_who_gives_up_while_it_rings_frees_the_agent_and_is_remem
     agent: AgentDesk, caller: CallerPage
 ) -> None:
     await caller.dials(LINE)
-    await caller.hears("sales")
+    await caller.hears_the_menu()
     await caller.presses("1")
     await agent.rings(CALLER)
     await caller.hangs_up()
@@ -81,9 +81,9 @@ async def test_a_caller_out_of_hours_leaves_a_message_that_is_on_the_record(
     agent: AgentDesk, caller: CallerPage
 ) -> None:
     await caller.dials(CLOSED_LINE)
-    await caller.hears("closed", "press")
+    await caller.hears_the_menu()
     await caller.presses("1")
-    await caller.hears("after the tone")
+    await caller.hears("message after")
     await caller.says("This is Mira Chen. Please call me back about my broken router.")
     await caller.page.wait_for_timeout(1_000)
     await caller.hangs_up()
@@ -98,7 +98,7 @@ async def test_an_agent_who_reloads_in_mid_call_is_rung_again_and_the_call_goes_
     agent: AgentDesk, caller: CallerPage
 ) -> None:
     await caller.dials(LINE)
-    await caller.hears("sales")
+    await caller.hears_the_menu()
     await caller.presses("1")
     await agent.rings(CALLER)
     await agent.answers()

@@ -21,6 +21,8 @@ import httpx
 from _common import database, folder, machine, percentile, show
 from twilio.request_validator import RequestValidator
 
+from app.db import unit_of_work
+from app.routing.models import Queue
 from tests.support.house import LINE, ROOT, House, free_port
 
 CLIENTS = 4
@@ -99,6 +101,8 @@ def main() -> None:
     with database() as url, folder() as here:
         house = House(url, here, flows=ROOT / "ivr_flows" / "flows")
         house.furnish()
+        with unit_of_work() as session:  # the other queues that the demo's flows name
+            session.add_all(Queue(key=key, name=key.title()) for key in ("support", "billing"))
         port = free_port()
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
         server = subprocess.Popen([sys.executable, "-c", BARE, url, str(port)], env=env, cwd=ROOT)

@@ -179,6 +179,12 @@ def record(which: str, case: str) -> dict[str, Any]:
     return {"card": _mira_card(case), "timeline": line, "more": True}
 
 
+def older(which: str) -> dict[str, Any]:
+    """The page of the timeline before the first one: the oldest."""
+    texts = [_text("inbound", f"Long ago, number {n}", minutes=60 * 24 * (30 + n), ident=500 + n) for n in range(3)]
+    return {"card": {"id": which}, "timeline": texts, "more": False}
+
+
 def _mira_card(case: str) -> dict[str, Any]:
     long_name = "Wilhelmina Anastasia Mira Chen-Featherstonehaugh of Harbour Street"
     return {

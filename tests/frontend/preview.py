@@ -89,7 +89,7 @@ def _desktop(app: Flask) -> None:
     app.add_url_rule("/desktop/token", "token", lambda: jsonify({"mode": "local"} | _line(app, "client:agent_7")))
     app.add_url_rule("/desktop/customers", "search", _search)
     app.add_url_rule("/desktop/customers/<which>", "record", lambda which: _fragment("_record", which))
-    app.add_url_rule("/desktop/customers/<which>/timeline", "timeline", lambda which: _fragment("_timeline", which))
+    app.add_url_rule("/desktop/customers/<which>/timeline", "timeline", lambda which: _older(which))
     app.add_url_rule("/desktop/interactions/<which>/transcript", "transcript", _transcript)
     app.add_url_rule("/recordings/<int:which>.wav", "tape", lambda which: app.send_static_file("build/sounds/ring.wav"))
     app.add_url_rule("/desktop/heartbeat", "beat", _beat, methods=["POST"])
@@ -105,6 +105,10 @@ def _desktop_page() -> str:
 
 def _fragment(template: str, which: str) -> str:
     return render_template(f"desktop/{template}.html", **examples.record(which, _case()))
+
+
+def _older(which: str) -> str:
+    return render_template("desktop/_timeline.html", **examples.older(which))
 
 
 def _search() -> str:

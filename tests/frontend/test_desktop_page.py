@@ -253,6 +253,22 @@ async def test_click_on_a_word_plays_from_there(visitor: Visitor) -> None:
     await expect(player.locator(".is-lit")).to_be_visible()
 
 
+async def test_older_entries_stay_when_something_new_comes(visitor: Visitor) -> None:
+    person = await at_desk(visitor, "idle", OPEN_MIRA)
+    page = person.page
+    await page.get_by_role("button", name="Earlier").click()
+    await expect(page.locator("#line")).to_contain_text("Long ago, number 2")
+    await page.get_by_label("Text message").fill("Something new")
+    async with page.expect_response(lambda response: response.url.endswith(examples.MIRA)):
+        await page.keyboard.press("Control+Enter")
+    await expect(page.get_by_label("Text message")).to_have_value("")
+    keys = await page.locator("#line [data-entry]").evaluate_all("entries => entries.map(e => e.dataset.entry)")
+    assert len(keys) == len(set(keys))
+    assert keys[:2] == ["start", "texts:502"]
+    assert "texts:500" in keys
+    assert keys[-1].startswith("call:")
+
+
 async def test_search_is_all_keys(visitor: Visitor) -> None:
     person = await at_desk(visitor, "idle")
     page = person.page

@@ -100,7 +100,9 @@ function ring(wanted: boolean): void {
   if (!sound || !state.offer) return ringer.stop();
   const { customer, why, queue } = state.offer;
   const who = customer.name ?? (customer.number ? phoneNumber(customer.number) : t("Number withheld"));
-  void ringer.start({ title: t("{who} is calling", { who }), body: [why, queue].filter(Boolean).join(" · ") });
+  void ringer.start({ title: t("{who} is calling", { who }), body: [why, queue].filter(Boolean).join(" · ") }).then((heard) => {
+    if (!heard) toast(t("Click anywhere on this page, then you can hear it ring."), { error: true });
+  });
 }
 
 // -- the state of the server

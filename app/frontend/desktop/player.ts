@@ -62,7 +62,7 @@ class Player {
     for (const change of ["timeupdate", "seeked", "loadedmetadata"]) this.audio.addEventListener(change, () => this.drawPlace());
     this.audio.addEventListener("error", () => setText(this.time, t("The recording can't be played")));
     this.drawPlace();
-    if (this.transcriptState === "done") void this.load().catch(() => {});
+    if (this.transcriptState === "done") this.loadWhenSeen();
   }
 
   private aside(): HTMLElement[] {
@@ -146,6 +146,16 @@ class Player {
     if (!open) return;
     await this.load().catch((error: Error) => this.words.replaceChildren(h("p", { class: "faint small" }, error.message)));
     this.place.scrollIntoView({ block: "nearest" });
+  }
+
+  /** A long record has many recordings; only those on the screen ask for their words. */
+  private loadWhenSeen(): void {
+    const watcher = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      watcher.disconnect();
+      void this.load().catch(() => {});
+    });
+    watcher.observe(this.place);
   }
 
   private load(): Promise<void> {

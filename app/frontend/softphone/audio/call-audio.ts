@@ -20,6 +20,7 @@ export class MicrophoneError extends Error {
 }
 
 const RATE_HZ = 48000; // exactly six times the telephone's, whatever the sound card prefers
+const RESUME_WITHIN_MS = 500;
 const VOICE: MediaTrackConstraints = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
 const PROBLEMS: Record<string, MicProblem> = {
   NotAllowedError: "blocked",
@@ -95,7 +96,8 @@ export class CallAudio {
   /** Raises MicrophoneError; nothing is left open then. */
   static async open(urls: WorkletUrls, onFrame: (frame: Uint8Array<ArrayBuffer>) => void, onReport: (report: PlayoutReport) => void): Promise<CallAudio> {
     const [context, stream] = await Promise.all([audioContext(urls), openMicrophone()]);
-    await context.resume();
+    // A page that hears the microphone may make sounds; where a browser sees it otherwise, the call still goes on.
+    await Promise.race([context.resume(), new Promise((resolve) => setTimeout(resolve, RESUME_WITHIN_MS))]);
     return new CallAudio(context, stream, onFrame, onReport);
   }
 

@@ -18,7 +18,15 @@ const out = `${finished}.new`; // a failed build leaves the last good one in pla
 const icons = join(root, "node_modules/@tabler/icons/icons");
 const dev = process.argv.includes("--dev");
 
-const common = { bundle: true, minify: !dev, sourcemap: dev ? "inline" : false, target: "es2022", outdir: out, logLevel: "warning", legalComments: "linked" };
+const common = {
+  bundle: true,
+  minify: !dev,
+  sourcemap: dev ? "inline" : false,
+  target: "es2022",
+  outdir: out,
+  logLevel: "warning",
+  legalComments: "linked",
+};
 
 async function scripts() {
   await build({
@@ -28,17 +36,32 @@ async function scripts() {
     chunkNames: "chunks/[name]-[hash]",
     entryPoints: ["base", "phone", "desktop"].map((page) => ({ in: join(here, page, "main.ts"), out: page })),
   });
-  const alone = { theme: "base/theme.ts", capture: "softphone/audio/capture.worklet.ts", playout: "softphone/audio/playout.worklet.ts" };
-  await build({ ...common, format: "iife", entryPoints: Object.entries(alone).map(([name, path]) => ({ in: join(here, path), out: name })) });
+  const alone = {
+    theme: "base/theme.ts",
+    capture: "softphone/audio/capture.worklet.ts",
+    playout: "softphone/audio/playout.worklet.ts",
+  };
+  await build({
+    ...common,
+    format: "iife",
+    entryPoints: Object.entries(alone).map(([name, path]) => ({ in: join(here, path), out: name })),
+  });
 }
 
 async function styles() {
-  await build({ ...common, entryPoints: [{ in: join(here, "css/app.css"), out: "app" }], loader: { ".woff2": "file" }, assetNames: "fonts/[name]-[hash]" });
+  await build({
+    ...common,
+    entryPoints: [{ in: join(here, "css/app.css"), out: "app" }],
+    loader: { ".woff2": "file" },
+    assetNames: "fonts/[name]-[hash]",
+  });
 }
 
 async function filesUnder(folder, ending) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile() && ending.test(entry.name)).map((entry) => join(entry.parentPath, entry.name));
+  return entries
+    .filter((entry) => entry.isFile() && ending.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
 }
 
 const iconFile = (name) => (name.endsWith("-filled") ? `filled/${name.slice(0, -7)}.svg` : `outline/${name}.svg`);
@@ -51,9 +74,11 @@ async function iconNames() {
   for (const file of files) {
     const text = await readFile(file, "utf8");
     for (const [, name] of text.matchAll(/\bicon\(\s*["']([a-z0-9-]+)["']/g)) {
-      if (!known.has(iconFile(name))) throw new Error(`${relative(root, file)}: no icon is called "${name}". Find its name on tabler.io/icons.`);
+      if (!known.has(iconFile(name)))
+        throw new Error(`${relative(root, file)}: no icon is called "${name}". Find its name on tabler.io/icons.`);
     }
-    for (const [, name] of text.matchAll(/["']([a-z][a-z0-9-]{2,})["']/g)) if (known.has(iconFile(name))) names.add(name);
+    for (const [, name] of text.matchAll(/["']([a-z][a-z0-9-]{2,})["']/g))
+      if (known.has(iconFile(name))) names.add(name);
   }
   return [...names].sort();
 }
@@ -63,8 +88,12 @@ async function iconSheet() {
   for (const name of await iconNames()) {
     const filled = name.endsWith("-filled");
     const svg = await readFile(join(icons, iconFile(name)), "utf8");
-    const inner = svg.slice(svg.indexOf(">", svg.indexOf("<svg")) + 1, svg.lastIndexOf("</svg>")).replace(/\s*\n\s*/g, "");
-    const paint = filled ? 'fill="currentColor"' : 'fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round"';
+    const inner = svg
+      .slice(svg.indexOf(">", svg.indexOf("<svg")) + 1, svg.lastIndexOf("</svg>"))
+      .replace(/\s*\n\s*/g, "");
+    const paint = filled
+      ? 'fill="currentColor"'
+      : 'fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round"';
     symbols.push(`<symbol id="${name}" viewBox="0 0 24 24" ${paint}>${inner}</symbol>`);
   }
   await writeFile(join(out, "icons.svg"), `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>\n`);

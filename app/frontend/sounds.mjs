@@ -17,7 +17,8 @@ function render(seconds, sampleAt) {
   wav.writeUInt16LE(16, 34);
   wav.write("data", 36);
   wav.writeUInt32LE(count * 2, 40);
-  for (let i = 0; i < count; i++) wav.writeInt16LE(Math.round(Math.max(-1, Math.min(1, sampleAt(i / RATE))) * 32767), 44 + i * 2);
+  for (let i = 0; i < count; i++)
+    wav.writeInt16LE(Math.round(Math.max(-1, Math.min(1, sampleAt(i / RATE))) * 32767), 44 + i * 2);
   return wav;
 }
 
@@ -43,14 +44,25 @@ const RING = [
 ];
 
 function both([low, high]) {
-  return render(0.16, (t) => 0.22 * Math.min(1, t / 0.006, (0.16 - t) / 0.006) * (Math.sin(TAU * low * t) + Math.sin(TAU * high * t)));
+  return render(
+    0.16,
+    (t) => 0.22 * Math.min(1, t / 0.006, (0.16 - t) / 0.006) * (Math.sin(TAU * low * t) + Math.sin(TAU * high * t)),
+  );
 }
 
 const KEYS = {
-  1: [697, 1209], 2: [697, 1336], 3: [697, 1477],
-  4: [770, 1209], 5: [770, 1336], 6: [770, 1477],
-  7: [852, 1209], 8: [852, 1336], 9: [852, 1477],
-  s: [941, 1209], 0: [941, 1336], h: [941, 1477],
+  1: [697, 1209],
+  2: [697, 1336],
+  3: [697, 1477],
+  4: [770, 1209],
+  5: [770, 1336],
+  6: [770, 1477],
+  7: [852, 1209],
+  8: [852, 1336],
+  9: [852, 1477],
+  s: [941, 1209],
+  0: [941, 1336],
+  h: [941, 1477],
 };
 
 export function sounds() {

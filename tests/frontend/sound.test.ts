@@ -6,7 +6,10 @@ import { Decimator, FACTOR, Interpolator } from "../../app/frontend/softphone/au
 import { keyFrequencies } from "../../app/frontend/softphone/tones.ts";
 
 function sine(hertz: number, rate: number, seconds: number, amplitude = 0.5): Float32Array {
-  return Float32Array.from({ length: rate * seconds }, (_, i) => amplitude * Math.sin((2 * Math.PI * hertz * i) / rate));
+  return Float32Array.from(
+    { length: rate * seconds },
+    (_, i) => amplitude * Math.sin((2 * Math.PI * hertz * i) / rate),
+  );
 }
 
 function loudness(samples: ArrayLike<number>): number {
@@ -33,7 +36,17 @@ function interpolated(input: Float32Array): Float32Array {
 }
 
 test("mu-law gives the bytes of G.711's own table", () => {
-  const known = { 0: 0xff, 1000: 0xce, "-1000": 0x4e, 8000: 0xa0, "-8000": 0x20, 32635: 0x80, "-32635": 0x00, 32767: 0x80, "-32768": 0x00 };
+  const known = {
+    0: 0xff,
+    1000: 0xce,
+    "-1000": 0x4e,
+    8000: 0xa0,
+    "-8000": 0x20,
+    32635: 0x80,
+    "-32635": 0x00,
+    32767: 0x80,
+    "-32768": 0x00,
+  };
   for (const [sample, byte] of Object.entries(known)) assert.equal(encodeMulaw(Number(sample) / 32768), byte, sample);
 });
 
@@ -69,7 +82,8 @@ test("six samples come out for one, with the tone kept and no images of it", () 
   assert.equal(out.length, 24000);
   assert.ok(Math.abs(decibels(loudness(out) / loudness(sine(1000, 48000, 0.5)))) < 0.1);
   const reference = sine(1000, 48000, 0.5);
-  const sum = (wave: "sin" | "cos", hertz: number): number => out.reduce((total, sample, i) => total + sample * Math[wave]((2 * Math.PI * hertz * i) / 48000), 0);
+  const sum = (wave: "sin" | "cos", hertz: number): number =>
+    out.reduce((total, sample, i) => total + sample * Math[wave]((2 * Math.PI * hertz * i) / 48000), 0);
   const image = Math.hypot(sum("sin", 7000), sum("cos", 7000)) / Math.hypot(sum("sin", 1000), sum("cos", 1000));
   assert.ok(decibels(image) < -55, `image at ${decibels(image)} dB of ${reference.length}`);
 });

@@ -20,7 +20,8 @@ test("numbers are grouped for reading and left alone when they are none", () => 
 test("what people type becomes E.164 or is refused", () => {
   assert.equal(toE164("+1 (555) 010-2030"), "+15550102030");
   assert.equal(toE164("0044 20 7946 0958"), "+442079460958");
-  for (const bad of ["", "555", "+0123456789", "+1555010203040506", "+1555x102030", "javascript:1"]) assert.equal(toE164(bad), null);
+  for (const bad of ["", "555", "+0123456789", "+1555010203040506", "+1555x102030", "javascript:1"])
+    assert.equal(toE164(bad), null);
 });
 
 test("times are short when near and exact when far", () => {
@@ -32,7 +33,14 @@ test("times are short when near and exact when far", () => {
 });
 
 test("initials stand for names of any script", () => {
-  assert.deepEqual(["Mira Chen", "Ana María da Costa", "陈美拉", "joe", "", "+1 555"].map(initials), ["MC", "AC", "美拉", "J", "#", "#"]);
+  assert.deepEqual(["Mira Chen", "Ana María da Costa", "陈美拉", "joe", "", "+1 555"].map(initials), [
+    "MC",
+    "AC",
+    "美拉",
+    "J",
+    "#",
+    "#",
+  ]);
 });
 
 test("plain texts are counted in septets and others in characters", () => {
@@ -57,15 +65,25 @@ test("a text's status never moves backwards", () => {
 
 test("news of an unknown text is about the oldest one that has no name yet", () => {
   const kept = new Map<string, string>();
-  const store = new TextsStore("+15550102030", { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value) });
-  const text = (id: string) => ({ id, sid: null, direction: "out", body: id, at: 0, status: "sending", errorCode: null, media: [] }) as const;
+  const store = new TextsStore("+15550102030", {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, value),
+  });
+  const text = (id: string) =>
+    ({ id, sid: null, direction: "out", body: id, at: 0, status: "sending", errorCode: null, media: [] }) as const;
   store.add("+15550100100", { ...text("one"), media: [] });
   store.add("+15550100100", { ...text("two"), media: [] });
   store.status("SM1", "sent", null);
   store.status("SM2", "undelivered", 30003);
   store.status("SM1", "delivered", null);
   const again = new TextsStore("+15550102030", { getItem: (key) => kept.get(key) ?? null, setItem: () => {} });
-  assert.deepEqual(again.threads["+15550100100"]?.map(({ sid, status, errorCode }) => [sid, status, errorCode]), [["SM1", "delivered", null], ["SM2", "undelivered", 30003]]);
+  assert.deepEqual(
+    again.threads["+15550100100"]?.map(({ sid, status, errorCode }) => [sid, status, errorCode]),
+    [
+      ["SM1", "delivered", null],
+      ["SM2", "undelivered", 30003],
+    ],
+  );
   assert.ok(again.has("SM2"));
 });
 

@@ -14,22 +14,29 @@ function placeMenu(menu: HTMLElement): void {
   if (!button) return;
   const from = button.getBoundingClientRect();
   const size = menu.getBoundingClientRect();
-  const left = Math.min(Math.max(8, menu.dataset["align"] === "start" ? from.left : from.right - size.width), innerWidth - size.width - 8);
+  const left = Math.min(
+    Math.max(8, menu.dataset["align"] === "start" ? from.left : from.right - size.width),
+    innerWidth - size.width - 8,
+  );
   const below = from.bottom + GAP_PX + size.height <= innerHeight - 8;
   menu.style.left = `${left}px`;
   menu.style.top = `${below ? from.bottom + GAP_PX : Math.max(8, from.top - GAP_PX - size.height)}px`;
 }
 
 function menusOpen(): void {
-  document.addEventListener("toggle", (event) => {
-    const menu = event.target;
-    if (!(menu instanceof HTMLElement) || !menu.matches(".menu")) return;
-    const open = (event as ToggleEvent).newState === "open";
-    document.querySelector(`[popovertarget="${menu.id}"]`)?.setAttribute("aria-expanded", String(open));
-    if (!open) return;
-    placeMenu(menu);
-    menu.querySelector<HTMLElement>("[aria-checked='true'], .menu-item")?.focus();
-  }, true);
+  document.addEventListener(
+    "toggle",
+    (event) => {
+      const menu = event.target;
+      if (!(menu instanceof HTMLElement) || !menu.matches(".menu")) return;
+      const open = (event as ToggleEvent).newState === "open";
+      document.querySelector(`[popovertarget="${menu.id}"]`)?.setAttribute("aria-expanded", String(open));
+      if (!open) return;
+      placeMenu(menu);
+      menu.querySelector<HTMLElement>("[aria-checked='true'], .menu-item")?.focus();
+    },
+    true,
+  );
   document.addEventListener("keydown", arrowsInMenus);
 }
 
@@ -46,7 +53,8 @@ function arrowsInMenus(event: KeyboardEvent): void {
 function themeChoices(): void {
   const mark = (): void => {
     const chosen = document.documentElement.dataset["themeChoice"];
-    for (const item of document.querySelectorAll<HTMLElement>("[data-theme]")) item.setAttribute("aria-checked", String(item.dataset["theme"] === chosen));
+    for (const item of document.querySelectorAll<HTMLElement>("[data-theme]"))
+      item.setAttribute("aria-checked", String(item.dataset["theme"] === chosen));
   };
   document.addEventListener("click", (event) => {
     const choice = (event.target as Element).closest<HTMLElement>("[data-theme]")?.dataset["theme"];
@@ -82,8 +90,12 @@ function htmxRules(): void {
   document.addEventListener("htmx:configRequest", (event) => {
     (event as CustomEvent<{ headers: Record<string, string> }>).detail.headers["X-CSRFToken"] = csrfToken();
   });
-  document.addEventListener("htmx:sendError", () => toast(t("The server can't be reached. Nothing was lost; try again in a moment."), { error: true }));
-  document.addEventListener("htmx:responseError", () => toast(t("The server could not do that. Try again."), { error: true }));
+  document.addEventListener("htmx:sendError", () =>
+    toast(t("The server can't be reached. Nothing was lost; try again in a moment."), { error: true }),
+  );
+  document.addEventListener("htmx:responseError", () =>
+    toast(t("The server could not do that. Try again."), { error: true }),
+  );
   htmx.onLoad((added) => localTimes(added as HTMLElement));
 }
 
@@ -92,7 +104,8 @@ function fillers(): void {
   document.addEventListener("click", (event) => {
     const words = (event.target as Element).closest<HTMLElement>("[data-fill]")?.dataset["fill"];
     if (!words) return;
-    for (const [id, value] of Object.entries(JSON.parse(words) as Record<string, string>)) byId<HTMLInputElement>(id).value = value;
+    for (const [id, value] of Object.entries(JSON.parse(words) as Record<string, string>))
+      byId<HTMLInputElement>(id).value = value;
     document.querySelector<HTMLElement>("main [type=submit]")?.focus();
   });
 }

@@ -179,7 +179,19 @@ export class AgentPhone {
   }
 
   private callMoved({ call, state, end, muted }: CallNews): void {
-    this.now({ call: state === "ended" ? null : { sid: call.sid, interactionId: call.parameters["interactionId"] ?? null, from: call.from, state, muted, end } });
+    this.now({
+      call:
+        state === "ended"
+          ? null
+          : {
+              sid: call.sid,
+              interactionId: call.parameters["interactionId"] ?? null,
+              from: call.from,
+              state,
+              muted,
+              end,
+            },
+    });
     if (state !== "incoming") return;
     // What the agent asked for themselves (a call out, a rejoin after a reload) is not offered: it is there.
     if (call.parameters["autoAnswer"] === "1" || this.answerWhenItRings) void call.accept();

@@ -34,7 +34,8 @@ export class CallBar {
     const fingerprint = JSON.stringify([call, muted, elsewhere, busy]);
     if (!call || fingerprint === this.drawn) return;
     this.drawn = fingerprint;
-    const focused = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>("#call-bar [data-do]")?.dataset["do"];
+    const focused = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>("#call-bar [data-do]")
+      ?.dataset["do"];
     this.bar.dataset["state"] = call.state;
     this.bar.replaceChildren(this.who(call, elsewhere), this.controls(call, muted, busy));
     if (focused) this.bar.querySelector<HTMLElement>(`[data-do=${focused}]`)?.focus();
@@ -43,19 +44,53 @@ export class CallBar {
 
   private who(call: Call, elsewhere: boolean): HTMLElement {
     const dialling = call.direction === "outbound" && call.answered_at === null && call.state === "active";
-    const { word, look, icon: picture } = dialling ? { word: mark("Calling them"), look: "is-busy", icon: "phone-outgoing" } : STATES[call.state];
+    const {
+      word,
+      look,
+      icon: picture,
+    } = dialling ? { word: mark("Calling them"), look: "is-busy", icon: "phone-outgoing" } : STATES[call.state];
     const out = call.direction === "outbound";
     const number = call.customer.number && call.customer.name ? phoneNumber(call.customer.number) : null;
-    const way = number ? `${out ? t("Call to") : t("Call from")} ${number}` : out ? t("Outgoing call") : t("Incoming call");
-    const timer = call.state === "wrapping" && call.wrap_up_ends_at ? h("span", { class: "timer num", "data-until": call.wrap_up_ends_at, title: t("Time left to wrap up") }) : h("span", { class: "timer num", "data-since": call.state === "held" ? call.since : (call.answered_at ?? call.since) });
+    const way = number
+      ? `${out ? t("Call to") : t("Call from")} ${number}`
+      : out
+        ? t("Outgoing call")
+        : t("Incoming call");
+    const timer =
+      call.state === "wrapping" && call.wrap_up_ends_at
+        ? h("span", { class: "timer num", "data-until": call.wrap_up_ends_at, title: t("Time left to wrap up") })
+        : h("span", {
+            class: "timer num",
+            "data-since": call.state === "held" ? call.since : (call.answered_at ?? call.since),
+          });
     const facts = [way, call.queue].filter(Boolean).join(" · ");
-    const name = nameOf({ ...call.customer, number: call.customer.number && phoneNumber(call.customer.number) }, t("Number withheld"));
+    const name = nameOf(
+      { ...call.customer, number: call.customer.number && phoneNumber(call.customer.number) },
+      t("Number withheld"),
+    );
     return h(
       "div",
       { class: "call-bar-who" },
       h("span", { class: "breath", "aria-hidden": "true" }),
-      h("div", { class: "grow" }, h("p", { class: "call-bar-name clip" }, name), h("p", { class: "muted small num clip" }, facts)),
-      elsewhere && h("button", { type: "button", class: "btn btn-small", "data-do": "back", "aria-keyshortcuts": "Control+Shift+C", onclick: this.actions.back }, icon("corner-up-left"), t("Back to the call")),
+      h(
+        "div",
+        { class: "grow" },
+        h("p", { class: "call-bar-name clip" }, name),
+        h("p", { class: "muted small num clip" }, facts),
+      ),
+      elsewhere &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "btn btn-small",
+            "data-do": "back",
+            "aria-keyshortcuts": "Control+Shift+C",
+            onclick: this.actions.back,
+          },
+          icon("corner-up-left"),
+          t("Back to the call"),
+        ),
       h("span", { class: `state state-pill ${look}`, role: "status" }, icon(picture), t(word)),
       timer,
     );
@@ -68,11 +103,61 @@ export class CallBar {
     return h(
       "div",
       { class: "call-bar-controls", role: "group", "aria-label": t("The call now") },
-      h("button", { type: "button", class: "btn", "data-do": "mute", "aria-pressed": String(muted), "aria-keyshortcuts": "Control+Shift+M", onclick: this.actions.mute }, icon(muted ? "microphone-off" : "microphone"), muted ? t("Unmute") : t("Mute")),
-      h("button", { type: "button", class: "btn", "data-do": "hold", "aria-pressed": String(held), "aria-keyshortcuts": "Control+Shift+H", disabled: busy, onclick: this.actions.hold }, icon(held ? "player-play" : "player-pause"), held ? t("Take back") : t("Hold")),
-      h("button", { type: "button", class: "btn", "data-do": "keypad", popovertarget: "keypad-menu", "aria-haspopup": "dialog", "aria-expanded": "false", disabled: held }, icon("dialpad"), t("Keypad")),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "btn",
+          "data-do": "mute",
+          "aria-pressed": String(muted),
+          "aria-keyshortcuts": "Control+Shift+M",
+          onclick: this.actions.mute,
+        },
+        icon(muted ? "microphone-off" : "microphone"),
+        muted ? t("Unmute") : t("Mute"),
+      ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "btn",
+          "data-do": "hold",
+          "aria-pressed": String(held),
+          "aria-keyshortcuts": "Control+Shift+H",
+          disabled: busy,
+          onclick: this.actions.hold,
+        },
+        icon(held ? "player-play" : "player-pause"),
+        held ? t("Take back") : t("Hold"),
+      ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "btn",
+          "data-do": "keypad",
+          popovertarget: "keypad-menu",
+          "aria-haspopup": "dialog",
+          "aria-expanded": "false",
+          disabled: held,
+        },
+        icon("dialpad"),
+        t("Keypad"),
+      ),
       h("span", { class: "grow" }),
-      h("button", { type: "button", class: "btn btn-hangup", "data-do": "hangup", "aria-keyshortcuts": "Control+Shift+1", disabled: busy && call.hangup_requested === true, onclick: this.actions.hangup }, icon("phone-off"), t("Hang up")),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "btn btn-hangup",
+          "data-do": "hangup",
+          "aria-keyshortcuts": "Control+Shift+1",
+          disabled: busy && call.hangup_requested === true,
+          onclick: this.actions.hangup,
+        },
+        icon("phone-off"),
+        t("Hang up"),
+      ),
     );
   }
 }

@@ -41,7 +41,9 @@ export class Composer {
       if (this.mode === "wrap") this.finishWrapUp();
       else void this.submit();
     });
-    byId("composer").querySelector(".composer-tabs")?.addEventListener("keydown", (event) => this.arrows(event as KeyboardEvent));
+    byId("composer")
+      .querySelector(".composer-tabs")
+      ?.addEventListener("keydown", (event) => this.arrows(event as KeyboardEvent));
     this.input.addEventListener("input", () => {
       this.keepDraft();
       this.drawCount();
@@ -57,7 +59,9 @@ export class Composer {
   setPoints(numbers: { value: string; optedOut: boolean }[]): void {
     const chosen = this.to.value;
     const open = numbers.filter((number) => !number.optedOut);
-    this.to.replaceChildren(...open.map(({ value }) => h("option", { value, selected: value === chosen }, phoneNumber(value))));
+    this.to.replaceChildren(
+      ...open.map(({ value }) => h("option", { value, selected: value === chosen }, phoneNumber(value))),
+    );
     this.input.dataset["optedOut"] = String(numbers.length > 0 && open.length === 0);
     this.input.dataset["noNumber"] = String(numbers.length === 0);
     this.draw();
@@ -71,7 +75,8 @@ export class Composer {
   offerWrapUp(available: boolean, bringForward: boolean): void {
     show(byId("tab-wrap"), available);
     if (!available && this.mode === "wrap") this.choose("text", { focus: false });
-    if (available && bringForward && this.mode !== "wrap" && document.activeElement !== this.input) this.choose("wrap", { focus: false });
+    if (available && bringForward && this.mode !== "wrap" && document.activeElement !== this.input)
+      this.choose("wrap", { focus: false });
   }
 
   choose(mode: Mode, { focus = true } = {}): void {
@@ -96,8 +101,17 @@ export class Composer {
     if (!body || !customerId || this.send.disabled) return;
     this.send.disabled = true;
     try {
-      if (this.mode === "note") await request("POST", `/desktop/customers/${customerId}/notes`, { body, ...(this.interactionId ? { interaction_id: this.interactionId } : {}) });
-      else await request("POST", `/desktop/customers/${customerId}/messages`, { body, client_id: this.clientId, ...(this.to.value ? { to: this.to.value } : {}) });
+      if (this.mode === "note")
+        await request("POST", `/desktop/customers/${customerId}/notes`, {
+          body,
+          ...(this.interactionId ? { interaction_id: this.interactionId } : {}),
+        });
+      else
+        await request("POST", `/desktop/customers/${customerId}/messages`, {
+          body,
+          client_id: this.clientId,
+          ...(this.to.value ? { to: this.to.value } : {}),
+        });
       this.clientId = crypto.randomUUID();
       if (this.customerId === customerId) this.input.value = "";
       this.keepDraft();
@@ -123,7 +137,13 @@ export class Composer {
     show(byId("to-choice"), text && this.to.options.length > 1);
     const optedOut = text && this.input.dataset["optedOut"] === "true";
     const noNumber = text && this.input.dataset["noNumber"] === "true";
-    this.input.placeholder = optedOut ? t("They texted STOP: no texts until they text START.") : noNumber ? t("No number to text to.") : text ? t("Write a text") : t("Write a note; customers never see it");
+    this.input.placeholder = optedOut
+      ? t("They texted STOP: no texts until they text START.")
+      : noNumber
+        ? t("No number to text to.")
+        : text
+          ? t("Write a text")
+          : t("Write a note; customers never see it");
     this.input.disabled = optedOut || noNumber;
     this.input.setAttribute("aria-label", text ? t("Text message") : t("Note"));
     byId("composer").dataset["mode"] = this.mode;
@@ -137,7 +157,11 @@ export class Composer {
     this.send.disabled = value.trim() === "" || this.input.disabled;
     const { count, left, encoding } = segments(value);
     const parts = count > 1 ? t("{n} parts", { n: count }) : "";
-    const words = [parts, count > 1 || left < COUNT_FROM_LEFT ? t("{n} characters left", { n: left }) : "", encoding === "UCS-2" && count > 0 ? t("70 to a part, because of special characters") : ""];
+    const words = [
+      parts,
+      count > 1 || left < COUNT_FROM_LEFT ? t("{n} characters left", { n: left }) : "",
+      encoding === "UCS-2" && count > 0 ? t("70 to a part, because of special characters") : "",
+    ];
     setText(byId("compose-count"), this.mode === "text" ? words.filter(Boolean).join(" · ") : "");
     this.input.style.height = "auto";
     this.input.style.height = `${Math.min(this.input.scrollHeight + 2, TALLEST_PX)}px`;

@@ -22,7 +22,12 @@ export class LiveCall {
     if (!talking) return this.forget();
     this.names = { customer: firstName(call.customer.name) ?? t("Customer"), agent: t("You") };
     this.article.dataset["state"] = call.state;
-    byId("live-head").replaceChildren(h("h3", {}, call.state === "held" ? t("On hold") : t("Now")), call.answered_at === null ? h("span", { class: "muted" }, t("Calling them")) : h("span", { class: "timer num muted", "data-since": call.answered_at ?? call.since }));
+    byId("live-head").replaceChildren(
+      h("h3", {}, call.state === "held" ? t("On hold") : t("Now")),
+      call.answered_at === null
+        ? h("span", { class: "muted" }, t("Calling them"))
+        : h("span", { class: "timer num muted", "data-since": call.answered_at ?? call.since }),
+    );
     const path = byId("live-path");
     show(path, call.path.length > 0);
     path.replaceChildren(...call.path.map((step) => h("li", {}, step)));
@@ -43,14 +48,17 @@ export class LiveCall {
 
   /** The record lists the call as well; while it lives it is drawn here and not twice. */
   hideTwin(interactionId: string | null): void {
-    for (const entry of byId("line").querySelectorAll<HTMLElement>("[data-interaction].entry")) entry.hidden = entry.dataset["interaction"] === interactionId;
+    for (const entry of byId("line").querySelectorAll<HTMLElement>("[data-interaction].entry"))
+      entry.hidden = entry.dataset["interaction"] === interactionId;
   }
 
   /** After a reload: what was said before. */
   private async catchUp(interactionId: string): Promise<void> {
     this.forget();
     this.interactionId = interactionId;
-    const transcript = await request<Transcript>("GET", `/desktop/interactions/${interactionId}/transcript`).catch(() => null);
+    const transcript = await request<Transcript>("GET", `/desktop/interactions/${interactionId}/transcript`).catch(
+      () => null,
+    );
     if (this.interactionId !== interactionId || !transcript) return;
     for (const turn of transcript.turns) this.say(turn.speaker, turn.text, turn.start_s);
   }
@@ -70,7 +78,9 @@ export class LiveCall {
     this.said.add(key);
     const turn = drawTurn(speaker, [text], this.names);
     turn.dataset["start"] = String(startS);
-    const later = [...this.turns.children].find((other) => Number((other as HTMLElement).dataset["start"] ?? Infinity) > startS);
+    const later = [...this.turns.children].find(
+      (other) => Number((other as HTMLElement).dataset["start"] ?? Infinity) > startS,
+    );
     this.turns.insertBefore(turn, later ?? null);
     while (this.turns.children.length > KEPT_TURNS) this.turns.firstElementChild?.remove();
   }

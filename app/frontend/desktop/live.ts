@@ -3,10 +3,31 @@ import { Emitter } from "../lib/emitter.ts";
 import type { LiveEvent } from "./types.ts";
 
 export const KINDS = [
-  "interaction.opened", "interaction.moved", "flow.entered", "flow.step", "offer.made", "offer.ended", "presence.changed",
-  "call.answered", "call.held", "call.resumed", "call.muted", "call.agent_lost", "call.agent_back", "transcript.said", "transcript.partial",
-  "recording.stored", "recording.failed", "transcript.ready", "message.received", "message.queued", "message.status",
-  "note.added", "wrap_up.done", "consent.changed", "customer.changed",
+  "interaction.opened",
+  "interaction.moved",
+  "flow.entered",
+  "flow.step",
+  "offer.made",
+  "offer.ended",
+  "presence.changed",
+  "call.answered",
+  "call.held",
+  "call.resumed",
+  "call.muted",
+  "call.agent_lost",
+  "call.agent_back",
+  "transcript.said",
+  "transcript.partial",
+  "recording.stored",
+  "recording.failed",
+  "transcript.ready",
+  "message.received",
+  "message.queued",
+  "message.status",
+  "note.added",
+  "wrap_up.done",
+  "consent.changed",
+  "customer.changed",
 ];
 
 const REOPEN_MS = 2_000;
@@ -36,7 +57,9 @@ export class Live {
   private open(): void {
     clearTimeout(this.retry);
     this.source?.close();
-    const source = new EventSource(`/live?topics=${encodeURIComponent(this.topics)}&after=${encodeURIComponent(this.after)}`);
+    const source = new EventSource(
+      `/live?topics=${encodeURIComponent(this.topics)}&after=${encodeURIComponent(this.after)}`,
+    );
     this.source = source;
     source.onopen = () => this.line(true);
     source.onerror = () => {

@@ -47,10 +47,18 @@ const live = new Live(state.last_event_id);
 const record = new CustomerRecord();
 const liveCall = new LiveCall();
 const wrapUp = new WrapUp(() => void refresh());
-const composer = new Composer({ finishWrapUp: () => void wrapUp.finish(), sent: () => void record.refresh().then(() => record.toEnd()) });
+const composer = new Composer({
+  finishWrapUp: () => void wrapUp.finish(),
+  sent: () => void record.refresh().then(() => record.toEnd()),
+});
 const workList = new WorkList(openRecord);
 const ringCard = new RingCard({ answer, decline: () => void decline() });
-const callBar = new CallBar({ mute: () => void mute(), hold: () => void hold(), hangup: () => void hangup(), back: backToCall });
+const callBar = new CallBar({
+  mute: () => void mute(),
+  hold: () => void hold(),
+  hangup: () => void hangup(),
+  back: backToCall,
+});
 const search = searchBox(openRecord);
 
 // -- drawing
@@ -65,8 +73,17 @@ function draw(): void {
   liveCall.draw(call, !elsewhere);
   wrapUp.draw(call, state.dispositions);
   workList.draw(state, record.customerId);
-  drawReach(me, phone.status, online, { allow: () => void startShift(), useHere: () => phone.useHere(), tryAgain: () => void phone.tryAgain(), available: () => void setPresence("available") });
-  drawEmptiness({ record: record.customerId !== null, started: me.presence !== "offline" && phone.status.mic !== "unasked", inCall });
+  drawReach(me, phone.status, online, {
+    allow: () => void startShift(),
+    useHere: () => phone.useHere(),
+    tryAgain: () => void phone.tryAgain(),
+    available: () => void setPresence("available"),
+  });
+  drawEmptiness({
+    record: record.customerId !== null,
+    started: me.presence !== "offline" && phone.status.mic !== "unasked",
+    inCall,
+  });
   composer.setInteraction(call && call.customer.id === record.customerId ? call.interaction_id : null);
   composer.offerWrapUp(call !== null && !elsewhere, call?.state === "wrapping" && lastCall?.state !== "wrapping");
   ring(shownOffer !== null);
@@ -79,14 +96,22 @@ function followTheCall(call: Call | null): void {
   const began = call !== null && call.interaction_id !== lastCall?.id;
   lastCall = call && { id: call.interaction_id, state: call.state };
   if (began && call.customer.id !== record.customerId) openRecord(call.customer.id);
-  else if (state.offer && record.customerId !== state.offer.customer.id && !isTyping() && call === null && ringingFor !== state.offer.interaction_id) openRecord(state.offer.customer.id);
+  else if (
+    state.offer &&
+    record.customerId !== state.offer.customer.id &&
+    !isTyping() &&
+    call === null &&
+    ringingFor !== state.offer.interaction_id
+  )
+    openRecord(state.offer.customer.id);
   ringingFor = state.offer?.interaction_id ?? null;
 }
 
 function followTopics(): void {
   const topics = [`user:${state.me.id}`];
   if (record.customerId) topics.push(`customer:${record.customerId}`);
-  for (const interaction of [state.call?.interaction_id, state.offer?.interaction_id]) if (interaction) topics.push(`interaction:${interaction}`);
+  for (const interaction of [state.call?.interaction_id, state.offer?.interaction_id])
+    if (interaction) topics.push(`interaction:${interaction}`);
   live.follow(topics);
 }
 
@@ -100,9 +125,11 @@ function ring(wanted: boolean): void {
   if (!sound || !state.offer) return ringer.stop();
   const { customer, why, queue } = state.offer;
   const who = customer.name ?? (customer.number ? phoneNumber(customer.number) : t("Number withheld"));
-  void ringer.start({ title: t("{who} is calling", { who }), body: [why, queue].filter(Boolean).join(" · ") }).then((heard) => {
-    if (!heard) toast(t("Click anywhere on this page, then you can hear it ring."), { error: true });
-  });
+  void ringer
+    .start({ title: t("{who} is calling", { who }), body: [why, queue].filter(Boolean).join(" · ") })
+    .then((heard) => {
+      if (!heard) toast(t("Click anywhere on this page, then you can hear it ring."), { error: true });
+    });
 }
 
 // -- the state of the server
@@ -141,7 +168,8 @@ function refreshSoon(): void {
   wanted = setTimeout(() => void refresh(), GATHER_MS);
 }
 
-const RECORD_KINDS = /^(interaction\.(opened|moved)|recording\.|transcript\.ready|message\.|note\.|wrap_up\.|consent\.|customer\.)/;
+const RECORD_KINDS =
+  /^(interaction\.(opened|moved)|recording\.|transcript\.ready|message\.|note\.|wrap_up\.|consent\.|customer\.)/;
 const STATE_KINDS = /^(offer\.|interaction\.|presence\.|call\.|flow\.|wrap_up\.|message\.received|customer\.)/;
 let recordWanted: ReturnType<typeof setTimeout> | undefined;
 
@@ -183,11 +211,18 @@ function openRecord(customerId: string): void {
 
 function readPoints(): void {
   const points = [...byId("person").querySelectorAll<HTMLElement>("[data-call]")];
-  composer.setPoints(points.map((point) => ({ value: point.dataset["call"] ?? "", optedOut: point.closest("li")?.querySelector(".state-pill") !== null })));
+  composer.setPoints(
+    points.map((point) => ({
+      value: point.dataset["call"] ?? "",
+      optedOut: point.closest("li")?.querySelector(".state-pill") !== null,
+    })),
+  );
 }
 
 record.onCall.on(({ customerId, number }) => void dialOut(customerId, number));
-record.onDrawn.on(() => liveCall.hideTwin(state.call && state.call.state !== "wrapping" ? state.call.interaction_id : null));
+record.onDrawn.on(() =>
+  liveCall.hideTwin(state.call && state.call.state !== "wrapping" ? state.call.interaction_id : null),
+);
 new MutationObserver(readPoints).observe(byId("person"), { childList: true });
 
 function backToCall(): void {
@@ -242,7 +277,8 @@ async function mute(): Promise<void> {
 
 async function hold(): Promise<void> {
   const { call } = state;
-  if (call?.state === "active" || call?.state === "held") await act(`/desktop/calls/${call.interaction_id}/hold`, { hold: call.state === "active" });
+  if (call?.state === "active" || call?.state === "held")
+    await act(`/desktop/calls/${call.interaction_id}/hold`, { hold: call.state === "active" });
 }
 
 async function hangup(): Promise<void> {
@@ -259,7 +295,11 @@ async function dialOut(customerId: string, number: string): Promise<void> {
 
 async function setPresence(presence: Me["presence"], reason?: string): Promise<void> {
   try {
-    const reply = await request<{ presence: Me["presence"]; next_presence: Me["next_presence"]; reachability: Reachability }>("POST", "/desktop/presence", { presence, ...(reason ? { reason } : {}) });
+    const reply = await request<{
+      presence: Me["presence"];
+      next_presence: Me["next_presence"];
+      reachability: Reachability;
+    }>("POST", "/desktop/presence", { presence, ...(reason ? { reason } : {}) });
     state = { ...state, me: { ...state.me, ...reply, reason: reason ?? null } };
   } catch (error) {
     toast((error as Error).message, { error: true });
@@ -270,7 +310,8 @@ async function setPresence(presence: Me["presence"], reason?: string): Promise<v
 
 async function startShift(): Promise<void> {
   sessionStorage.setItem(SHIFT_KEY, "1");
-  if (typeof Notification !== "undefined" && Notification.permission === "default") void Notification.requestPermission();
+  if (typeof Notification !== "undefined" && Notification.permission === "default")
+    void Notification.requestPermission();
   await phone.allowSound();
   await beat();
   if (state.me.presence === "offline" && phone.status.mic === null) await setPresence("available");
@@ -287,7 +328,10 @@ byId("presence-menu").addEventListener("click", (event) => {
 });
 drawKeypad(byId("call-pad"), tones, {
   press: (key) => {
-    if (state.call) void request("POST", `/desktop/calls/${state.call.interaction_id}/digits`, { digits: key }).catch((error: Error) => toast(error.message, { error: true }));
+    if (state.call)
+      void request("POST", `/desktop/calls/${state.call.interaction_id}/digits`, { digits: key }).catch(
+        (error: Error) => toast(error.message, { error: true }),
+      );
   },
 });
 byId("keypad-menu").addEventListener("keydown", (event) => {

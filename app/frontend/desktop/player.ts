@@ -14,7 +14,13 @@ let playing: HTMLAudioElement | null = null;
 /** Fills an element that names its recording, interaction, length and transcript state in `data-…`. */
 export function makePlayer(place: HTMLElement): void {
   const { recording, interaction, duration: length, transcript } = place.dataset;
-  new Player(place, `/recordings/${recording}.wav`, interaction ?? "", Number(length) || 0, transcript ?? "none").draw();
+  new Player(
+    place,
+    `/recordings/${recording}.wav`,
+    interaction ?? "",
+    Number(length) || 0,
+    transcript ?? "none",
+  ).draw();
 }
 
 class Player {
@@ -25,13 +31,32 @@ class Player {
   private readonly length: number;
   private readonly transcriptState: string;
   private readonly names: Speakers;
-  private readonly play = h("button", { type: "button", class: "btn btn-icon play", "aria-label": t("Play the recording") }, icon("player-play-filled"));
+  private readonly play = h(
+    "button",
+    { type: "button", class: "btn btn-icon play", "aria-label": t("Play the recording") },
+    icon("player-play-filled"),
+  );
   private readonly time = h("span", { class: "num tiny muted" });
-  private readonly speed = h("button", { type: "button", class: "btn btn-quiet btn-small num", "aria-label": t("Speed") }, "1×");
-  private readonly bar = h("div", { class: "scrub", role: "slider", tabindex: 0, "aria-label": t("Place in the recording"), "aria-valuemin": 0 });
+  private readonly speed = h(
+    "button",
+    { type: "button", class: "btn btn-quiet btn-small num", "aria-label": t("Speed") },
+    "1×",
+  );
+  private readonly bar = h("div", {
+    class: "scrub",
+    role: "slider",
+    tabindex: 0,
+    "aria-label": t("Place in the recording"),
+    "aria-valuemin": 0,
+  });
   private readonly played = h("div", { class: "scrub-played" });
   private readonly words = h("div", { class: "turns", hidden: true });
-  private readonly more = h("button", { type: "button", class: "btn btn-quiet btn-small", "aria-expanded": "false" }, icon("align-left"), t("Transcript"));
+  private readonly more = h(
+    "button",
+    { type: "button", class: "btn btn-quiet btn-small", "aria-expanded": "false" },
+    icon("align-left"),
+    t("Transcript"),
+  );
   private spans: { start: number; end: number; span: HTMLElement }[] = [];
   private lit: HTMLElement | null = null;
   private loaded: Promise<void> | null = null;
@@ -41,13 +66,24 @@ class Player {
     this.source = source;
     this.interaction = interaction;
     this.length = length;
-    this.names = { customer: firstName(place.dataset["customer"]) ?? t("Customer"), agent: firstName(place.dataset["agent"]) ?? t("Agent") };
+    this.names = {
+      customer: firstName(place.dataset["customer"]) ?? t("Customer"),
+      agent: firstName(place.dataset["agent"]) ?? t("Agent"),
+    };
     this.transcriptState = transcriptState;
   }
 
   draw(): void {
     this.bar.append(this.played);
-    const row = h("div", { class: "player-row" }, this.play, this.bar, this.time, this.speed, this.transcriptState === "done" ? this.more : null);
+    const row = h(
+      "div",
+      { class: "player-row" },
+      this.play,
+      this.bar,
+      this.time,
+      this.speed,
+      this.transcriptState === "done" ? this.more : null,
+    );
     this.place.replaceChildren(row, ...this.aside(), this.words);
     this.audio.preload = "none";
     this.audio.src = this.source;
@@ -59,15 +95,20 @@ class Player {
     this.words.addEventListener("click", (event) => this.wordClicked(event));
     this.audio.addEventListener("play", () => this.started());
     for (const stop of ["pause", "ended"]) this.audio.addEventListener(stop, () => this.drawButton());
-    for (const change of ["timeupdate", "seeked", "loadedmetadata"]) this.audio.addEventListener(change, () => this.drawPlace());
+    for (const change of ["timeupdate", "seeked", "loadedmetadata"])
+      this.audio.addEventListener(change, () => this.drawPlace());
     this.audio.addEventListener("error", () => setText(this.time, t("The recording can't be played")));
     this.drawPlace();
     if (this.transcriptState === "done") this.loadWhenSeen();
   }
 
   private aside(): HTMLElement[] {
-    if (this.transcriptState === "waiting" || this.transcriptState === "running") return [h("p", { class: "player-note faint tiny" }, t("The transcript is being written."))];
-    if (this.transcriptState === "failed") return [h("p", { class: "player-note is-unreachable tiny" }, t("The transcript could not be made; the sound is kept."))];
+    if (this.transcriptState === "waiting" || this.transcriptState === "running")
+      return [h("p", { class: "player-note faint tiny" }, t("The transcript is being written."))];
+    if (this.transcriptState === "failed")
+      return [
+        h("p", { class: "player-note is-unreachable tiny" }, t("The transcript could not be made; the sound is kept.")),
+      ];
     return [];
   }
 
@@ -144,7 +185,9 @@ class Player {
     show(this.words, open);
     this.more.setAttribute("aria-expanded", String(open));
     if (!open) return;
-    await this.load().catch((error: Error) => this.words.replaceChildren(h("p", { class: "faint small" }, error.message)));
+    await this.load().catch((error: Error) =>
+      this.words.replaceChildren(h("p", { class: "faint small" }, error.message)),
+    );
     this.place.scrollIntoView({ block: "nearest" });
   }
 
@@ -159,10 +202,12 @@ class Player {
   }
 
   private load(): Promise<void> {
-    this.loaded ??= request<Transcript>("GET", `/desktop/interactions/${this.interaction}/transcript`).then(({ turns }) => {
-      this.drawLanes(turns);
-      this.drawWords(turns);
-    });
+    this.loaded ??= request<Transcript>("GET", `/desktop/interactions/${this.interaction}/transcript`).then(
+      ({ turns }) => {
+        this.drawLanes(turns);
+        this.drawWords(turns);
+      },
+    );
     this.loaded.catch(() => (this.loaded = null));
     return this.loaded;
   }
@@ -181,7 +226,9 @@ class Player {
 
   private drawWords(turns: Turn[]): void {
     this.spans = [];
-    this.words.replaceChildren(...turns.map((turn) => drawTurn(turn.speaker, this.spoken(turn), this.names, turn.start_s)));
+    this.words.replaceChildren(
+      ...turns.map((turn) => drawTurn(turn.speaker, this.spoken(turn), this.names, turn.start_s)),
+    );
   }
 
   private spoken(turn: Turn): Node[] {
@@ -202,7 +249,10 @@ class Player {
   }
 
   private light(now: number): void {
-    const at = this.audio.paused && now === 0 ? null : (this.spans.find((word) => now >= word.start && now < word.end)?.span ?? null);
+    const at =
+      this.audio.paused && now === 0
+        ? null
+        : (this.spans.find((word) => now >= word.start && now < word.end)?.span ?? null);
     if (at === this.lit) return;
     this.lit?.classList.remove("is-lit");
     at?.classList.add("is-lit");
@@ -222,8 +272,30 @@ export function firstName(name: string | null | undefined): string | null {
 }
 
 /** One turn of talk: who, then what. Shared with the live transcript. */
-export function drawTurn(speaker: string, spoken: (Node | string)[], names: Speakers, atS: number | null = null): HTMLElement {
+export function drawTurn(
+  speaker: string,
+  spoken: (Node | string)[],
+  names: Speakers,
+  atS: number | null = null,
+): HTMLElement {
   const who = { customer: names.customer, agent: names.agent, ivr: t("Menu") }[speaker] ?? speaker;
-  const at = atS === null ? null : h("button", { type: "button", class: "turn-at num", "data-at": atS, "aria-label": t("Play from {time}", { time: duration(atS) }) }, duration(atS));
-  return h("div", { class: `turn is-${speaker === "customer" ? "customer" : "us"}` }, h("span", { class: "turn-who" }, h("span", { class: "clip" }, who), at), h("p", { dir: "auto" }, ...spoken));
+  const at =
+    atS === null
+      ? null
+      : h(
+          "button",
+          {
+            type: "button",
+            class: "turn-at num",
+            "data-at": atS,
+            "aria-label": t("Play from {time}", { time: duration(atS) }),
+          },
+          duration(atS),
+        );
+  return h(
+    "div",
+    { class: `turn is-${speaker === "customer" ? "customer" : "us"}` },
+    h("span", { class: "turn-who" }, h("span", { class: "clip" }, who), at),
+    h("p", { dir: "auto" }, ...spoken),
+  );
 }

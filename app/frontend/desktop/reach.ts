@@ -29,16 +29,47 @@ const MIC: Record<string, string> = {
 function saying(me: Me, phone: PhoneStatus, online: boolean, mend: Mending): Saying {
   const bad = { look: "is-unreachable", icon: "phone-off" };
   if (!online) return { look: "is-busy", icon: "plug-connected-x", words: t("Connection lost: trying again") };
-  if (phone.role === "follower" && phone.mic !== "unasked") return { look: "is-away", icon: "copy", words: t("Another tab has the phone"), mend: { label: t("Use here"), act: mend.useHere } };
-  if (phone.mic !== null) return { ...bad, words: t(MIC[phone.mic] ?? ""), mend: phone.mic === "insecure" ? undefined : { label: phone.mic === "missing" || phone.mic === "busy" ? t("Try again") : t("Allow"), act: mend.allow } };
+  if (phone.role === "follower" && phone.mic !== "unasked")
+    return {
+      look: "is-away",
+      icon: "copy",
+      words: t("Another tab has the phone"),
+      mend: { label: t("Use here"), act: mend.useHere },
+    };
+  if (phone.mic !== null)
+    return {
+      ...bad,
+      words: t(MIC[phone.mic] ?? ""),
+      mend:
+        phone.mic === "insecure"
+          ? undefined
+          : { label: phone.mic === "missing" || phone.mic === "busy" ? t("Try again") : t("Allow"), act: mend.allow },
+    };
   if (phone.device === "connecting") return { look: "is-busy", icon: "loader-2", words: t("Connecting the phone") };
-  if (phone.device !== "registered") return { ...bad, words: t("You will not ring: the carrier refused this phone"), mend: { label: t("Try again"), act: mend.tryAgain } };
-  if (me.reachability.routing_status === "not_responding") return { ...bad, words: t("You missed a call, so no more ring"), mend: { label: t("I am here"), act: mend.available } };
+  if (phone.device !== "registered")
+    return {
+      ...bad,
+      words: t("You will not ring: the carrier refused this phone"),
+      mend: { label: t("Try again"), act: mend.tryAgain },
+    };
+  if (me.reachability.routing_status === "not_responding")
+    return {
+      ...bad,
+      words: t("You missed a call, so no more ring"),
+      mend: { label: t("I am here"), act: mend.available },
+    };
   const idle = me.reachability.routing_status === "idle";
-  if (me.reachability.reachable && idle) return { look: "is-ready", icon: "phone-check", words: t("Phone ready - you will ring") };
-  if (!idle && me.presence === "available" && !me.next_presence) return { look: "is-ready", icon: "phone-check", words: t("Phone ready") };
+  if (me.reachability.reachable && idle)
+    return { look: "is-ready", icon: "phone-check", words: t("Phone ready - you will ring") };
+  if (!idle && me.presence === "available" && !me.next_presence)
+    return { look: "is-ready", icon: "phone-check", words: t("Phone ready") };
   const [why] = me.reachability.why;
-  return { look: "is-away", icon: "phone-off", words: why ?? t("Phone ready, but no calls are sent to you"), mend: me.presence === "available" ? undefined : { label: t("Available"), act: mend.available } };
+  return {
+    look: "is-away",
+    icon: "phone-off",
+    words: why ?? t("Phone ready, but no calls are sent to you"),
+    mend: me.presence === "available" ? undefined : { label: t("Available"), act: mend.available },
+  };
 }
 
 const PRESENCE: Record<Me["presence"], { word: string; look: string; icon: string }> = {
@@ -52,7 +83,12 @@ const BUSY: Record<string, { word: string; look: string; icon: string }> = {
   wrapping: { word: mark("Wrap-up"), look: "is-wrap", icon: "checklist" },
   not_responding: { word: mark("Missed a call"), look: "is-unreachable", icon: "phone-x" },
 };
-const REASONS: Record<string, string> = { lunch: mark("Lunch"), pause: mark("Short break"), meeting: mark("Meeting"), training: mark("Training") };
+const REASONS: Record<string, string> = {
+  lunch: mark("Lunch"),
+  pause: mark("Short break"),
+  meeting: mark("Meeting"),
+  training: mark("Training"),
+};
 
 let drawn = "";
 
@@ -62,7 +98,10 @@ export function drawReach(me: Me, phone: PhoneStatus, online: boolean, mend: Men
   if (fingerprint !== drawn) {
     drawn = fingerprint;
     const short = words.replace(/^You will not ring: /, (start) => start);
-    byId("reach").replaceChildren(h("span", { class: `state ${look}`, title: words }, icon(picture), h("span", { class: "clip" }, short)), way ? h("button", { type: "button", class: "btn btn-small", onclick: way.act }, way.label) : "");
+    byId("reach").replaceChildren(
+      h("span", { class: `state ${look}`, title: words }, icon(picture), h("span", { class: "clip" }, short)),
+      way ? h("button", { type: "button", class: "btn btn-small", onclick: way.act }, way.label) : "",
+    );
   }
   drawPresence(me);
 }
@@ -74,12 +113,24 @@ function drawPresence(me: Me): void {
   if (fingerprint === drawnPresence) return;
   drawnPresence = fingerprint;
   const button = byId("presence");
-  const { word, look, icon: picture } = (me.presence === "available" && BUSY[me.reachability.routing_status]) || PRESENCE[me.presence];
+  const {
+    word,
+    look,
+    icon: picture,
+  } = (me.presence === "available" && BUSY[me.reachability.routing_status]) || PRESENCE[me.presence];
   const reason = me.presence === "break" && me.reason ? t(REASONS[me.reason] ?? me.reason) : t(word);
-  const next = me.next_presence && me.next_presence !== me.presence ? h("span", { class: "faint" }, t("then {what}", { what: t(PRESENCE[me.next_presence].word) })) : null;
-  button.replaceChildren(h("span", { class: `state ${look}` }, icon(picture), reason), next ?? "", icon("chevron-down", "icon icon-small"));
+  const next =
+    me.next_presence && me.next_presence !== me.presence
+      ? h("span", { class: "faint" }, t("then {what}", { what: t(PRESENCE[me.next_presence].word) }))
+      : null;
+  button.replaceChildren(
+    h("span", { class: `state ${look}` }, icon(picture), reason),
+    next ?? "",
+    icon("chevron-down", "icon icon-small"),
+  );
   for (const item of document.querySelectorAll<HTMLElement>("[data-presence]")) {
-    const same = item.dataset["presence"] === me.presence && (me.presence !== "break" || item.dataset["reason"] === me.reason);
+    const same =
+      item.dataset["presence"] === me.presence && (me.presence !== "break" || item.dataset["reason"] === me.reason);
     item.setAttribute("aria-checked", String(same));
   }
 }

@@ -65,7 +65,8 @@ export class CustomerRecord {
 
   /** Who reads the end goes on seeing it, whatever is added there; who reads further up is left in peace. */
   private keepEndInSight(): void {
-    const atEnd = (): boolean => this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < NEAR_END_PX;
+    const atEnd = (): boolean =>
+      this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < NEAR_END_PX;
     const grown = new ResizeObserver(() => this.stay && this.toEnd());
     this.scroll.addEventListener("scroll", () => (this.stay = atEnd()), { passive: true });
     this.line.addEventListener("click", () => (this.stay = false)); // a transcript unfolds where it was asked for
@@ -75,7 +76,9 @@ export class CustomerRecord {
   private async load(another: boolean): Promise<void> {
     const turn = ++this.loading;
     const id = this.customerId;
-    const parts = await fragment(`/desktop/customers/${id}`).catch((error: Error) => void toast(error.message, { error: true }));
+    const parts = await fragment(`/desktop/customers/${id}`).catch(
+      (error: Error) => void toast(error.message, { error: true }),
+    );
     if (!parts || turn !== this.loading || id !== this.customerId) return; // a later opening overtook this one
     if (another) {
       this.drawn.clear();
@@ -89,7 +92,8 @@ export class CustomerRecord {
 
   private putPerson(parts: Document): void {
     const fresh = parts.querySelector<HTMLElement>("[data-part=person]");
-    if (!fresh || (this.person.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement)) return; // someone is writing a name
+    if (!fresh || (this.person.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement))
+      return; // someone is writing a name
     if (this.drawn.get("person") === fresh.outerHTML) return;
     this.drawn.set("person", fresh.outerHTML);
     localTimes(fresh);
@@ -99,11 +103,17 @@ export class CustomerRecord {
   /** Entries that did not change stay as they are, with whatever plays in them. */
   private putLine(parts: Document): void {
     const fresh = [...(parts.querySelector("[data-part=line]")?.children ?? [])] as HTMLElement[];
-    const old = new Map([...this.line.children].map((entry) => [(entry as HTMLElement).dataset["entry"] ?? "", entry as HTMLElement]));
+    const old = new Map(
+      [...this.line.children].map((entry) => [(entry as HTMLElement).dataset["entry"] ?? "", entry as HTMLElement]),
+    );
     const keepBefore = old.size > 0 && !fresh.some((entry) => entry.dataset["entry"] === this.firstEntry(old));
     const place = fresh.map((entry) => this.keep(entry, old));
-    const earlier = keepBefore ? [...this.line.children].filter((entry) => !place.includes(entry as HTMLElement) && isBefore(entry, place)) : [];
-    this.line.replaceChildren(...(earlier.length ? [...earlier, ...place.filter((entry) => entry.tagName === "ARTICLE")] : place));
+    const earlier = keepBefore
+      ? [...this.line.children].filter((entry) => !place.includes(entry as HTMLElement) && isBefore(entry, place))
+      : [];
+    this.line.replaceChildren(
+      ...(earlier.length ? [...earlier, ...place.filter((entry) => entry.tagName === "ARTICLE")] : place),
+    );
   }
 
   private firstEntry(old: Map<string, HTMLElement>): string {
@@ -119,11 +129,14 @@ export class CustomerRecord {
   }
 
   private async loadEarlier(before: string): Promise<void> {
-    const parts = await fragment(`/desktop/customers/${this.customerId}/timeline?before=${encodeURIComponent(before)}`).catch((error: Error) => void toast(error.message, { error: true }));
+    const parts = await fragment(
+      `/desktop/customers/${this.customerId}/timeline?before=${encodeURIComponent(before)}`,
+    ).catch((error: Error) => void toast(error.message, { error: true }));
     if (!parts) return;
     const height = this.scroll.scrollHeight - this.scroll.scrollTop;
     this.line.querySelector('[data-entry="earlier"]')?.remove();
-    for (const entry of parts.body.children) this.drawn.set((entry as HTMLElement).dataset["entry"] ?? "", entry.outerHTML);
+    for (const entry of parts.body.children)
+      this.drawn.set((entry as HTMLElement).dataset["entry"] ?? "", entry.outerHTML);
     this.line.prepend(...[...parts.body.children].map((entry) => dress(entry as HTMLElement)));
     this.scroll.scrollTop = this.scroll.scrollHeight - height; // what was being read stays under the eye
   }
@@ -133,7 +146,9 @@ export class CustomerRecord {
     const name = field.closest<HTMLElement>("[data-patch]")?.dataset["patch"];
     if (!name || !this.customerId) return;
     const value = field.value.trim() || null;
-    await request("PATCH", `/desktop/customers/${this.customerId}`, { [name]: value }).catch((error: Error) => toast(error.message, { error: true }));
+    await request("PATCH", `/desktop/customers/${this.customerId}`, { [name]: value }).catch((error: Error) =>
+      toast(error.message, { error: true }),
+    );
     this.drawn.delete("person");
     await this.refresh();
   }
@@ -145,8 +160,15 @@ function isBefore(entry: Element, others: HTMLElement[]): boolean {
 }
 
 async function fragment(path: string): Promise<Document> {
-  const response = await fetch(path, { headers: { Accept: "text/html" }, credentials: "same-origin" }).catch(() => null);
-  if (!response?.ok) throw new Error(response?.status === 404 ? t("This record is gone: it may have been merged with another.") : t("The record could not be loaded. Try again in a moment."));
+  const response = await fetch(path, { headers: { Accept: "text/html" }, credentials: "same-origin" }).catch(
+    () => null,
+  );
+  if (!response?.ok)
+    throw new Error(
+      response?.status === 404
+        ? t("This record is gone: it may have been merged with another.")
+        : t("The record could not be loaded. Try again in a moment."),
+    );
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
@@ -165,7 +187,15 @@ function localTimes(within: HTMLElement): void {
 }
 
 /** The parts of the middle that depend on whether a record is open. */
-export function drawEmptiness({ record, started, inCall }: { record: boolean; started: boolean; inCall: boolean }): void {
+export function drawEmptiness({
+  record,
+  started,
+  inCall,
+}: {
+  record: boolean;
+  started: boolean;
+  inCall: boolean;
+}): void {
   show(byId("start"), !started && !record && !inCall);
   show(byId("nothing"), started && !record && !inCall);
   show(byId("line"), record);

@@ -39,16 +39,48 @@ export class RingCard {
     const bar = h("div", { class: "deadline-bar" });
     this.card.replaceChildren(
       h("div", { class: "ring-pulse", "aria-hidden": "true" }, icon("phone-incoming", "icon icon-large")),
-      h("div", { class: "grow" }, h("p", { class: "ring-who clip" }, customer.name ?? number), h("p", { class: "ring-why" }, offer.why ?? t("Calling")), h("p", { class: "muted small num" }, customer.name ? `${number} · ${facts}` : facts)),
+      h(
+        "div",
+        { class: "grow" },
+        h("p", { class: "ring-who clip" }, customer.name ?? number),
+        h("p", { class: "ring-why" }, offer.why ?? t("Calling")),
+        h("p", { class: "muted small num" }, customer.name ? `${number} · ${facts}` : facts),
+      ),
       h(
         "div",
         { class: "ring-actions" },
-        h("button", { type: "button", class: "btn", "data-do": "decline", "aria-keyshortcuts": "Control+Shift+R", onclick: this.actions.decline }, t("Decline"), h("span", { class: "chord", "aria-hidden": "true" }, "⇧R")),
-        h("button", { type: "button", class: "btn btn-answer", "data-do": "answer", "aria-keyshortcuts": "Control+Shift+A", onclick: this.actions.answer }, icon("phone-filled"), t("Answer"), h("span", { class: "chord", "aria-hidden": "true" }, "⇧A")),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "btn",
+            "data-do": "decline",
+            "aria-keyshortcuts": "Control+Shift+R",
+            onclick: this.actions.decline,
+          },
+          t("Decline"),
+          h("span", { class: "chord", "aria-hidden": "true" }, "⇧R"),
+        ),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "btn btn-answer",
+            "data-do": "answer",
+            "aria-keyshortcuts": "Control+Shift+A",
+            onclick: this.actions.answer,
+          },
+          icon("phone-filled"),
+          t("Answer"),
+          h("span", { class: "chord", "aria-hidden": "true" }, "⇧A"),
+        ),
       ),
       h("div", { class: "deadline", title: t("Time left to answer") }, bar),
     );
     const left = Math.max(0, offer.seconds_left);
-    bar.animate([{ transform: `scaleX(${Math.min(1, left / Math.max(1, offer.ring_s))})` }, { transform: "scaleX(0)" }], { duration: left * 1000, fill: "forwards" });
+    bar.animate(
+      [{ transform: `scaleX(${Math.min(1, left / Math.max(1, offer.ring_s))})` }, { transform: "scaleX(0)" }],
+      { duration: left * 1000, fill: "forwards" },
+    );
   }
 }

@@ -19,7 +19,8 @@ export function soundDialog(ringer: Ringer, phone: AgentPhone): void {
   speaker.addEventListener("change", () => (ringer.speaker = speaker.value));
   volume.addEventListener("input", () => (ringer.volume = Number(volume.value)));
   byId("try-ring").addEventListener("click", async () => {
-    if (!(await ringer.try())) toast(t("The browser would not play the ring. Check that this tab is not muted."), { error: true });
+    if (!(await ringer.try()))
+      toast(t("The browser would not play the ring. Check that this tab is not muted."), { error: true });
   });
   byId("open-keys").addEventListener("click", () => {
     byId("presence-menu").hidePopover();
@@ -29,8 +30,15 @@ export function soundDialog(ringer: Ringer, phone: AgentPhone): void {
 
 async function drawSpeakers(select: HTMLSelectElement, ringer: Ringer): Promise<void> {
   const devices = (await navigator.mediaDevices?.enumerateDevices().catch(() => [])) ?? [];
-  const outputs = devices.filter((device) => device.kind === "audiooutput" && device.deviceId !== "default" && device.deviceId !== "");
-  select.replaceChildren(h("option", { value: "" }, t("The system's loudspeaker")), ...outputs.map(({ deviceId, label }) => h("option", { value: deviceId, selected: deviceId === ringer.speaker }, label || t("Another loudspeaker"))));
+  const outputs = devices.filter(
+    (device) => device.kind === "audiooutput" && device.deviceId !== "default" && device.deviceId !== "",
+  );
+  select.replaceChildren(
+    h("option", { value: "" }, t("The system's loudspeaker")),
+    ...outputs.map(({ deviceId, label }) =>
+      h("option", { value: deviceId, selected: deviceId === ringer.speaker }, label || t("Another loudspeaker")),
+    ),
+  );
   select.disabled = !ringer.canChooseSpeaker;
   show(byId("ring-speaker-help"), ringer.canChooseSpeaker);
 }

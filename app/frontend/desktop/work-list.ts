@@ -6,8 +6,20 @@ import { drawTimers } from "./clock.ts";
 import type { Customer, DesktopState, Offer, RecentItem, WorkItem } from "./types.ts";
 
 const CHANNEL_ICONS: Record<string, string> = { voice: "phone", sms: "message", email: "mail", chat: "message-circle" };
-const STATE_LOOK: Record<string, string> = { active: "is-ready", held: "is-busy", wrapping: "is-wrap", agent_lost: "is-unreachable", offered: "is-ready" };
-const CALL_ENDS: Record<string, string> = { completed: mark("Call ended"), abandoned: mark("Gave up waiting"), voicemail: mark("Left a message"), failed: mark("Could not be connected"), canceled: mark("Canceled") };
+const STATE_LOOK: Record<string, string> = {
+  active: "is-ready",
+  held: "is-busy",
+  wrapping: "is-wrap",
+  agent_lost: "is-unreachable",
+  offered: "is-ready",
+};
+const CALL_ENDS: Record<string, string> = {
+  completed: mark("Call ended"),
+  abandoned: mark("Gave up waiting"),
+  voicemail: mark("Left a message"),
+  failed: mark("Could not be connected"),
+  canceled: mark("Canceled"),
+};
 
 export class WorkList {
   private readonly open: (customerId: string) => void;
@@ -22,27 +34,56 @@ export class WorkList {
     if (fingerprint === this.drawn) return;
     this.drawn = fingerprint;
     const now = onePerCustomer(work.now).map((item) => this.nowRow(item, openId));
-    const ringing = offer && !work.now.some((item) => item.interaction_id === offer.interaction_id) ? [this.offerRow(offer, openId)] : [];
-    byId("work-now").replaceChildren(...(now.length + ringing.length ? [...ringing, ...now] : [h("p", { class: "work-none" }, t("Nothing at hand."))]));
+    const ringing =
+      offer && !work.now.some((item) => item.interaction_id === offer.interaction_id)
+        ? [this.offerRow(offer, openId)]
+        : [];
+    byId("work-now").replaceChildren(
+      ...(now.length + ringing.length ? [...ringing, ...now] : [h("p", { class: "work-none" }, t("Nothing at hand."))]),
+    );
     const here = new Set([...work.now.map((item) => item.customer.id), offer?.customer.id]);
     const recent = work.recent.filter((item) => !here.has(item.customer.id));
-    byId("work-recent").replaceChildren(...(recent.length ? recent.map((item) => this.recentRow(item, openId)) : [h("p", { class: "work-none" }, t("People you dealt with appear here."))]));
+    byId("work-recent").replaceChildren(
+      ...(recent.length
+        ? recent.map((item) => this.recentRow(item, openId))
+        : [h("p", { class: "work-none" }, t("People you dealt with appear here."))]),
+    );
     drawTimers(byId("work"));
   }
 
   private offerRow(offer: Offer, openId: string | null): HTMLElement {
-    return this.row(offer.customer, openId, icon("phone-incoming", "icon is-ready"), h("span", { class: "is-ready" }, t("Ringing")), null);
+    return this.row(
+      offer.customer,
+      openId,
+      icon("phone-incoming", "icon is-ready"),
+      h("span", { class: "is-ready" }, t("Ringing")),
+      null,
+    );
   }
 
   private nowRow(item: WorkItem, openId: string | null): HTMLElement {
     const running = item.channel === "voice";
-    const timer = running ? h("span", { class: "timer num", "data-since": item.since }) : h("time", { class: "num", datetime: item.since, title: exactly(item.since) }, whenShort(item.since));
-    return this.row(item.customer, openId, icon(CHANNEL_ICONS[item.channel] ?? "point", `icon ${STATE_LOOK[item.state] ?? ""}`), timer, null);
+    const timer = running
+      ? h("span", { class: "timer num", "data-since": item.since })
+      : h("time", { class: "num", datetime: item.since, title: exactly(item.since) }, whenShort(item.since));
+    return this.row(
+      item.customer,
+      openId,
+      icon(CHANNEL_ICONS[item.channel] ?? "point", `icon ${STATE_LOOK[item.state] ?? ""}`),
+      timer,
+      null,
+    );
   }
 
   private recentRow(item: RecentItem, openId: string | null): HTMLElement {
     const at = h("time", { class: "num", datetime: item.at, title: exactly(item.at) }, whenShort(item.at));
-    const row = this.row(item.customer, openId, icon(CHANNEL_ICONS[item.channel] ?? "point"), at, item.channel === "voice" ? t(CALL_ENDS[item.line] ?? item.line) : item.line);
+    const row = this.row(
+      item.customer,
+      openId,
+      icon(CHANNEL_ICONS[item.channel] ?? "point"),
+      at,
+      item.channel === "voice" ? t(CALL_ENDS[item.line] ?? item.line) : item.line,
+    );
     if (item.unanswered) row.classList.add("is-unanswered");
     if (item.unanswered) row.append(h("span", { class: "sr-only" }, t("Waiting for a reply")));
     return row;
@@ -52,7 +93,13 @@ export class WorkList {
     const name = customer.name ?? (customer.number ? phoneNumber(customer.number) : t("Number withheld"));
     return h(
       "button",
-      { type: "button", class: "work-row", "aria-current": customer.id === openId ? "true" : null, "data-customer": customer.id, onclick: () => this.open(customer.id) },
+      {
+        type: "button",
+        class: "work-row",
+        "aria-current": customer.id === openId ? "true" : null,
+        "data-customer": customer.id,
+        onclick: () => this.open(customer.id),
+      },
       picture,
       h("span", { class: "work-name clip" }, name),
       right,
@@ -64,5 +111,7 @@ export class WorkList {
 /** A person is one line, however many ways they talk to us at once; a call speaks for the rest. */
 function onePerCustomer(items: WorkItem[]): WorkItem[] {
   const callsFirst = [...items].sort((a, b) => Number(b.channel === "voice") - Number(a.channel === "voice"));
-  return callsFirst.filter((item, at) => callsFirst.findIndex((other) => other.customer.id === item.customer.id) === at);
+  return callsFirst.filter(
+    (item, at) => callsFirst.findIndex((other) => other.customer.id === item.customer.id) === at,
+  );
 }

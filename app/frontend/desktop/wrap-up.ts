@@ -23,7 +23,10 @@ export function matching(dispositions: Disposition[], typed: string): Dispositio
 }
 
 function initialsOf(text: string): string {
-  return text.split(/\s+/).map((word) => word[0] ?? "").join("");
+  return text
+    .split(/\s+/)
+    .map((word) => word[0] ?? "")
+    .join("");
 }
 
 export class WrapUp {
@@ -67,7 +70,10 @@ export class WrapUp {
     this.done.disabled = true;
     const note = this.note.value.trim();
     try {
-      await request("POST", `/desktop/interactions/${call.interaction_id}/wrap-up`, { code: chosen.code, ...(note ? { note } : {}) });
+      await request("POST", `/desktop/interactions/${call.interaction_id}/wrap-up`, {
+        code: chosen.code,
+        ...(note ? { note } : {}),
+      });
       this.reset();
       this.finished();
     } catch (error) {
@@ -94,7 +100,17 @@ export class WrapUp {
     this.input.setAttribute("aria-expanded", String(open && found.length > 0));
     this.list.replaceChildren(
       ...found.map((disposition, at) =>
-        h("div", { class: "menu-item", role: "option", id: `disposition-${at}`, "aria-selected": String(at === this.at), onpointerdown: (event: Event) => (event.preventDefault(), this.choose(disposition)) }, disposition.label),
+        h(
+          "div",
+          {
+            class: "menu-item",
+            role: "option",
+            id: `disposition-${at}`,
+            "aria-selected": String(at === this.at),
+            onpointerdown: (event: Event) => (event.preventDefault(), this.choose(disposition)),
+          },
+          disposition.label,
+        ),
       ),
     );
     if (open && found.length) this.input.setAttribute("aria-activedescendant", `disposition-${this.at}`);

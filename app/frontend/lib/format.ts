@@ -23,12 +23,17 @@ export function toE164(typed: string): string | null {
 }
 
 /** 09:12 today, "Yesterday 09:12", "Tue 09:12" within a week, else 3 Nov 2026 09:12; in the page's language. */
-export function when(iso: string | number | Date, now = new Date(), language = document.documentElement.lang || "en"): string {
+export function when(
+  iso: string | number | Date,
+  now = new Date(),
+  language = document.documentElement.lang || "en",
+): string {
   const at = new Date(iso);
   const time = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
   const days = Math.round((startOfDay(now) - startOfDay(at)) / 86_400_000);
   if (days === 0) return time;
-  if (days === 1) return `${capital(new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-1, "day"))} ${time}`;
+  if (days === 1)
+    return `${capital(new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-1, "day"))} ${time}`;
   if (days > 1 && days < 7) return `${new Intl.DateTimeFormat(language, { weekday: "short" }).format(at)} ${time}`;
   const year = at.getFullYear() === now.getFullYear() ? {} : ({ year: "numeric" } as const);
   return `${new Intl.DateTimeFormat(language, { day: "numeric", month: "short", ...year }).format(at)} ${time}`;

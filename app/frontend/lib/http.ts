@@ -22,7 +22,10 @@ export function csrfToken(): string {
 async function refusal(response: Response): Promise<Refusal> {
   const body: unknown = await response.json().catch(() => null);
   const error = (body as { error?: { code?: string; message?: string } } | null)?.error;
-  const plain = response.status === 401 ? t("You were signed out. Sign in again to go on.") : t("The server could not do that. Try again.");
+  const plain =
+    response.status === 401
+      ? t("You were signed out. Sign in again to go on.")
+      : t("The server could not do that. Try again.");
   return new Refusal(response.status, error?.code ?? String(response.status), error?.message ?? plain, body);
 }
 
@@ -31,7 +34,13 @@ export async function call<Reply>(method: "GET" | "POST" | "PATCH", path: string
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const response = await fetch(path, { method, headers, credentials: "same-origin", signal: AbortSignal.timeout(PATIENCE_MS), body: body === undefined ? null : JSON.stringify(body) }).catch(() => {
+  const response = await fetch(path, {
+    method,
+    headers,
+    credentials: "same-origin",
+    signal: AbortSignal.timeout(PATIENCE_MS),
+    body: body === undefined ? null : JSON.stringify(body),
+  }).catch(() => {
     throw new Error(t("The server can't be reached. Nothing was lost; try again in a moment."));
   });
   if (!response.ok) throw await refusal(response);

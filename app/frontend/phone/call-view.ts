@@ -49,7 +49,13 @@ export class CallView {
     this.steps.replaceChildren(
       ...told.map((words, at) => {
         const last = at === told.length - 1;
-        return h("li", { class: last ? (call.state === "ended" ? "is-over" : "is-live") : "is-past" }, h("span", { class: "node" }), h("span", {}, t(words)), last && call.openedAt !== null && timer);
+        return h(
+          "li",
+          { class: last ? (call.state === "ended" ? "is-over" : "is-live") : "is-past" },
+          h("span", { class: "node" }),
+          h("span", {}, t(words)),
+          last && call.openedAt !== null && timer,
+        );
       }),
     );
     const { openedAt } = call;

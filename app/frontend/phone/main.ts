@@ -93,7 +93,17 @@ function drawNumbers(): void {
   const offered = numbers.includes(own) ? numbers : [...numbers, own];
   byId("numbers-list").replaceChildren(
     ...offered.map((number) =>
-      h("button", { type: "button", class: "menu-item num", role: "menuitemradio", "aria-checked": String(number === own), onclick: () => become(number) }, phoneNumber(number)),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "menu-item num",
+          role: "menuitemradio",
+          "aria-checked": String(number === own),
+          onclick: () => become(number),
+        },
+        phoneNumber(number),
+      ),
     ),
   );
 }
@@ -176,7 +186,11 @@ function callMoved(news: CallNews): void {
   const { call, state, end } = news;
   clearTimeout(backToPad);
   callView.draw(news);
-  if (state === "incoming") void ringer.start({ title: t("{who} is calling", { who: labelOf(call.from) ?? phoneNumber(call.from) }), body: t("Answer on the phone page.") });
+  if (state === "incoming")
+    void ringer.start({
+      title: t("{who} is calling", { who: labelOf(call.from) ?? phoneNumber(call.from) }),
+      body: t("Answer on the phone page."),
+    });
   else ringer.stop();
   if (state === "ringing") tones.ringback();
   else tones.quiet();
@@ -188,7 +202,10 @@ function callMoved(news: CallNews): void {
 function callOver(talked: boolean): void {
   callView.level(0);
   showKeys(false);
-  backToPad = setTimeout(() => handset.dataset["view"] === "call" && see("dial"), talked ? ENDED_STAYS_MS : ENDED_STAYS_MS * 1.5);
+  backToPad = setTimeout(
+    () => handset.dataset["view"] === "call" && see("dial"),
+    talked ? ENDED_STAYS_MS : ENDED_STAYS_MS * 1.5,
+  );
 }
 
 function showKeys(visible: boolean): void {
@@ -219,7 +236,11 @@ const callKey = drawKeypad(byId("call-pad"), tones, { press: (key) => device.cal
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || (event.target as Element).closest?.(".menu")) return;
   const inCall = device.call?.state === "open";
-  if (KEYS.includes(event.key) && !event.repeat && (inCall ? handset.dataset["view"] === "call" : handset.dataset["view"] === "dial")) {
+  if (
+    KEYS.includes(event.key) &&
+    !event.repeat &&
+    (inCall ? handset.dataset["view"] === "call" : handset.dataset["view"] === "dial")
+  ) {
     if (inCall) callKey(event.key, true);
     else if (!isTyping()) padKey(event.key, true);
     else tones.press(event.key);
@@ -239,7 +260,16 @@ addEventListener("keyup", (event) => {
 
 function sendText(peer: string, body: string): void {
   const id = crypto.randomUUID();
-  texts.add(peer, { id, sid: null, direction: "out", body, at: Date.now(), status: "sending", errorCode: null, media: [] });
+  texts.add(peer, {
+    id,
+    sid: null,
+    direction: "out",
+    body,
+    at: Date.now(),
+    status: "sending",
+    errorCode: null,
+    media: [],
+  });
   if (!device.socket.send({ event: "message", to: peer, body, media: [] })) texts.failUnsent(id);
   textsView.draw();
 }
@@ -247,7 +277,11 @@ function sendText(peer: string, body: string): void {
 function textNews(event: PhoneEvent): void {
   if (event.event === "message") textArrived(event);
   if (event.event !== "message-status") return;
-  texts.status(String(event["sid"]), String(event["status"]), typeof event["errorCode"] === "number" ? event["errorCode"] : null);
+  texts.status(
+    String(event["sid"]),
+    String(event["status"]),
+    typeof event["errorCode"] === "number" ? event["errorCode"] : null,
+  );
   textsView.draw();
 }
 
@@ -255,7 +289,16 @@ function textArrived(event: PhoneEvent): void {
   const [sid, from] = [String(event["sid"] ?? ""), String(event["from"] ?? "")];
   if (texts.has(sid)) return;
   const media = (event["media"] ?? []) as TextMedia[];
-  texts.add(from, { id: crypto.randomUUID(), sid, direction: "in", body: String(event["body"] ?? ""), at: Date.now(), status: "received", errorCode: null, media });
+  texts.add(from, {
+    id: crypto.randomUUID(),
+    sid,
+    direction: "in",
+    body: String(event["body"] ?? ""),
+    at: Date.now(),
+    status: "received",
+    errorCode: null,
+    media,
+  });
   textsView.arrived(from, handset.dataset["view"] === "texts");
   void chime.play().catch(() => {});
 }
@@ -265,4 +308,6 @@ typed();
 drawNumbers();
 textsView.draw();
 if (trace) watchTrace();
-addEventListener("pointerdown", () => void unlockAudio({ capture: assets.capture, playout: assets.playout }), { once: true });
+addEventListener("pointerdown", () => void unlockAudio({ capture: assets.capture, playout: assets.playout }), {
+  once: true,
+});

@@ -20,7 +20,16 @@ export interface Text {
 export type Threads = Record<string, Text[]>;
 
 const KEPT_PER_THREAD = 200;
-const RANK: Record<string, number> = { sending: 0, accepted: 1, queued: 1, sent: 2, received: 3, delivered: 3, undelivered: 3, failed: 3 };
+const RANK: Record<string, number> = {
+  sending: 0,
+  accepted: 1,
+  queued: 1,
+  sent: 2,
+  received: 3,
+  delivered: 3,
+  undelivered: 3,
+  failed: 3,
+};
 
 /** A status never moves backwards, however late its news comes. */
 export function laterStatus(now: string, news: string): string {
@@ -51,7 +60,9 @@ export class TextsStore {
 
   /** The carrier speaks of texts by its own id: the first news of an unknown id is about the oldest text still unnamed. */
   status(sid: string, status: string, errorCode: number | null): void {
-    const text = this.all().find((one) => one.sid === sid) ?? this.all().find((one) => one.direction === "out" && one.sid === null && one.status === "sending");
+    const text =
+      this.all().find((one) => one.sid === sid) ??
+      this.all().find((one) => one.direction === "out" && one.sid === null && one.status === "sending");
     if (!text) return;
     text.sid = sid;
     text.status = laterStatus(text.status, status);

@@ -24,7 +24,11 @@ export class TextsView {
   private readonly body = byId<HTMLTextAreaElement>("text-body");
   private unread = 0;
 
-  constructor(lines: { number: string; label: string }[], store: TextsStore, send: (peer: string, body: string) => void) {
+  constructor(
+    lines: { number: string; label: string }[],
+    store: TextsStore,
+    send: (peer: string, body: string) => void,
+  ) {
     this.lines = lines;
     this.store = store;
     this.peer = lines[0]?.number ?? "";
@@ -72,13 +76,17 @@ export class TextsView {
     setText(badge, String(this.unread));
     this.drawChooser();
     const thread = this.store.threads[this.peer] ?? [];
-    this.list.replaceChildren(...(thread.length ? thread.map((text, at) => bubble(text, thread[at - 1])) : [this.nothing()]));
+    this.list.replaceChildren(
+      ...(thread.length ? thread.map((text, at) => bubble(text, thread[at - 1])) : [this.nothing()]),
+    );
     this.list.scrollTop = this.list.scrollHeight;
   }
 
   private drawChooser(): void {
     const peers = [...new Set([...this.lines.map((line) => line.number), ...Object.keys(this.store.threads)])];
-    this.chooser.replaceChildren(...peers.map((peer) => h("option", { value: peer, selected: peer === this.peer }, this.nameOf(peer))));
+    this.chooser.replaceChildren(
+      ...peers.map((peer) => h("option", { value: peer, selected: peer === this.peer }, this.nameOf(peer))),
+    );
   }
 
   private nameOf(peer: string): string {
@@ -87,7 +95,12 @@ export class TextsView {
   }
 
   private nothing(): HTMLElement {
-    return h("div", { class: "empty" }, icon("message-circle", "icon icon-large"), h("p", {}, t("Texts with this number appear here. Write one below.")));
+    return h(
+      "div",
+      { class: "empty" },
+      icon("message-circle", "icon icon-large"),
+      h("p", {}, t("Texts with this number appear here. Write one below.")),
+    );
   }
 
   private grow(): void {
@@ -101,8 +114,30 @@ const NEW_GROUP_MS = 20 * 60_000;
 function bubble(text: Text, before: Text | undefined): HTMLElement {
   const state = STATUS[text.status];
   const bad = state?.icon === "alert-circle";
-  const meta = text.direction === "out" && state ? h("span", { class: bad ? "bubble-state is-unreachable" : "bubble-state" }, icon(state.icon, "icon icon-small"), t(state.word), text.errorCode ? ` (${text.errorCode})` : "") : null;
-  const day = !before || text.at - before.at > NEW_GROUP_MS ? h("time", { class: "bubble-day", title: exactly(text.at) }, when(text.at)) : null;
-  const media = text.media.map(({ contentType, url }) => (contentType.startsWith("image/") ? h("img", { src: url, alt: t("Picture"), loading: "lazy" }) : h("a", { href: url, target: "_blank", rel: "noopener" }, contentType)));
-  return h("div", { class: `bubble-row is-${text.direction}` }, day, h("div", { class: "bubble", dir: "auto" }, ...media, text.body), meta);
+  const meta =
+    text.direction === "out" && state
+      ? h(
+          "span",
+          { class: bad ? "bubble-state is-unreachable" : "bubble-state" },
+          icon(state.icon, "icon icon-small"),
+          t(state.word),
+          text.errorCode ? ` (${text.errorCode})` : "",
+        )
+      : null;
+  const day =
+    !before || text.at - before.at > NEW_GROUP_MS
+      ? h("time", { class: "bubble-day", title: exactly(text.at) }, when(text.at))
+      : null;
+  const media = text.media.map(({ contentType, url }) =>
+    contentType.startsWith("image/")
+      ? h("img", { src: url, alt: t("Picture"), loading: "lazy" })
+      : h("a", { href: url, target: "_blank", rel: "noopener" }, contentType),
+  );
+  return h(
+    "div",
+    { class: `bubble-row is-${text.direction}` },
+    day,
+    h("div", { class: "bubble", dir: "auto" }, ...media, text.body),
+    meta,
+  );
 }

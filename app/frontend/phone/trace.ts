@@ -46,7 +46,14 @@ function row(entry: TraceEntry): HTMLElement {
   return h(
     "details",
     { class: "trace-row" },
-    h("summary", {}, h("time", { class: "num faint" }, entry.at.slice(11, 19)), h("span", { class: "clip grow" }, `${entry.method} ${new URL(entry.url, location.href).pathname}`), h("span", { class: bad ? "num is-unreachable" : "num" }, String(entry.status ?? "–")), h("span", { class: "num faint" }, entry.ms === null ? "" : `${Math.round(entry.ms)} ms`)),
+    h(
+      "summary",
+      {},
+      h("time", { class: "num faint" }, entry.at.slice(11, 19)),
+      h("span", { class: "clip grow" }, `${entry.method} ${new URL(entry.url, location.href).pathname}`),
+      h("span", { class: bad ? "num is-unreachable" : "num" }, String(entry.status ?? "–")),
+      h("span", { class: "num faint" }, entry.ms === null ? "" : `${Math.round(entry.ms)} ms`),
+    ),
     h("dl", {}, ...params.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     entry.reply ? h("pre", {}, entry.reply) : null,
   );

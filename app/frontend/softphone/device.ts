@@ -10,7 +10,8 @@ export type DeviceState = "offline" | "connecting" | "registered" | "failed";
 export type CallState = "dialing" | "ringing" | "incoming" | "connecting" | "open" | "ended";
 
 /** How a call ended, in the carrier's words, and `lost` when our own line to the carrier broke. */
-export type EndStatus = "completed" | "busy" | "no-answer" | "failed" | "canceled" | "lost" | `microphone-${MicProblem}`;
+export type EndStatus =
+  "completed" | "busy" | "no-answer" | "failed" | "canceled" | "lost" | `microphone-${MicProblem}`;
 
 export interface CallNews {
   call: SoftphoneCall;

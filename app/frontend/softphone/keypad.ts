@@ -2,7 +2,20 @@
 import { h } from "../lib/dom.ts";
 import type { Tones } from "./tones.ts";
 
-const LETTERS: Record<string, string> = { "1": "", "2": "ABC", "3": "DEF", "4": "GHI", "5": "JKL", "6": "MNO", "7": "PQRS", "8": "TUV", "9": "WXYZ", "*": "", "0": "+", "#": "" };
+const LETTERS: Record<string, string> = {
+  "1": "",
+  "2": "ABC",
+  "3": "DEF",
+  "4": "GHI",
+  "5": "JKL",
+  "6": "MNO",
+  "7": "PQRS",
+  "8": "TUV",
+  "9": "WXYZ",
+  "*": "",
+  "0": "+",
+  "#": "",
+};
 export const KEYS = [..."123456789*0#"];
 const HELD_MS = 550;
 
@@ -48,5 +61,10 @@ export function drawKeypad(into: HTMLElement, tones: Tones, news: KeypadNews): (
 }
 
 function keyButton(key: string): HTMLButtonElement {
-  return h("button", { type: "button", class: "key", "data-key": key }, h("span", { class: "key-digit" }, key), h("span", { class: "key-letters" }, LETTERS[key] ?? ""));
+  return h(
+    "button",
+    { type: "button", class: "key", "data-key": key },
+    h("span", { class: "key-digit" }, key),
+    h("span", { class: "key-letters" }, LETTERS[key] ?? ""),
+  );
 }

@@ -32,7 +32,9 @@ export class TabLeader<News, Command> {
   claim({ now = false } = {}): void {
     if (this.role === "leader") return;
     const lead = (): Promise<void> => this.lead();
-    const held = now ? navigator.locks.request(this.name, { steal: true }, lead) : navigator.locks.request(this.name, lead);
+    const held = now
+      ? navigator.locks.request(this.name, { steal: true }, lead)
+      : navigator.locks.request(this.name, lead);
     held.catch(() => this.lost());
     this.post({ kind: "hello" });
   }

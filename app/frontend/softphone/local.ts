@@ -1,7 +1,15 @@
 /** The softphone on our own carrier: its phone protocol over one WebSocket. */
 import { Emitter } from "../lib/emitter.ts";
 import { CallAudio, MicrophoneError, microphoneProblem, type WorkletUrls } from "./audio/call-audio.ts";
-import type { CallNews, CallState, DeviceState, EndStatus, MicProblem, SoftphoneCall, SoftphoneDevice } from "./device.ts";
+import type {
+  CallNews,
+  CallState,
+  DeviceState,
+  EndStatus,
+  MicProblem,
+  SoftphoneCall,
+  SoftphoneDevice,
+} from "./device.ts";
 import { PhoneSocket, type PhoneEvent } from "./phone-socket.ts";
 import { TokenSource } from "./tokens.ts";
 
@@ -26,7 +34,12 @@ class LocalCall implements SoftphoneCall {
   audio: CallAudio | null = null;
   private readonly device: LocalDevice;
 
-  constructor(device: LocalDevice, about: Pick<SoftphoneCall, "direction" | "from" | "to" | "parameters">, state: CallState, sid = "") {
+  constructor(
+    device: LocalDevice,
+    about: Pick<SoftphoneCall, "direction" | "from" | "to" | "parameters">,
+    state: CallState,
+    sid = "",
+  ) {
     this.device = device;
     this.direction = about.direction;
     this.from = about.from;
@@ -126,7 +139,11 @@ export class LocalDevice implements SoftphoneDevice {
   async connect(params: Record<string, string>): Promise<SoftphoneCall> {
     if (this.call) throw new Error("One call at a time: this phone is in a call.");
     const to = params["To"] ?? "";
-    const call = new LocalCall(this, { direction: "out", from: this.socket.address ?? "", to, parameters: params }, "dialing");
+    const call = new LocalCall(
+      this,
+      { direction: "out", from: this.socket.address ?? "", to, parameters: params },
+      "dialing",
+    );
     this.call = this.unnamed = call;
     this.moved(call, "dialing");
     if ((await this.openAudio(call)) && !call.is("ended")) {
@@ -212,7 +229,8 @@ export class LocalDevice implements SoftphoneDevice {
     if (event.event === "ringing") this.moved(call, "ringing");
     if (event.event === "answered") this.moved(call, "open");
     if (event.event === "canceled") this.ended(call, "canceled");
-    if (event.event === "ended") this.ended(call, ENDINGS.has(String(event["status"])) ? (event["status"] as EndStatus) : "failed");
+    if (event.event === "ended")
+      this.ended(call, ENDINGS.has(String(event["status"])) ? (event["status"] as EndStatus) : "failed");
   }
 
   private named(sid: string): void {
@@ -226,7 +244,12 @@ export class LocalDevice implements SoftphoneDevice {
   private offered(event: PhoneEvent, sid: string): void {
     if (this.call) return; // the carrier offers calls to free phones only; a race is its to settle
     const parameters = (event["parameters"] ?? {}) as Record<string, string>;
-    const call = new LocalCall(this, { direction: "in", from: String(event["from"] ?? ""), to: String(event["to"] ?? ""), parameters }, "incoming", sid);
+    const call = new LocalCall(
+      this,
+      { direction: "in", from: String(event["from"] ?? ""), to: String(event["to"] ?? ""), parameters },
+      "incoming",
+      sid,
+    );
     this.call = call;
     this.incoming.emit(call);
     this.moved(call, "incoming");

@@ -80,7 +80,10 @@ export class PhoneSocket {
     };
     socket.onclose = (close) => {
       clearTimeout(slow);
-      this.lineEnded(socket, close.code === POLICY_VIOLATION && this.address === null ? close.reason || "refused" : null);
+      this.lineEnded(
+        socket,
+        close.code === POLICY_VIOLATION && this.address === null ? close.reason || "refused" : null,
+      );
     };
   }
 

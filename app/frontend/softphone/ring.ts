@@ -100,7 +100,12 @@ export class Ringer {
 
   private notify({ title, body }: RingAbout): void {
     if (typeof Notification === "undefined" || Notification.permission !== "granted" || document.hasFocus()) return;
-    this.notification = new Notification(title, { body, icon: this.options.icon, tag: "throughline-ring", requireInteraction: true });
+    this.notification = new Notification(title, {
+      body,
+      icon: this.options.icon,
+      tag: "throughline-ring",
+      requireInteraction: true,
+    });
     this.notification.onclick = () => window.focus();
   }
 

@@ -13,7 +13,9 @@ const WITHOUT_EXPIRY_MS = 5 * 60_000;
 /** `exp` of a JWT, or a short life for tokens of another make. */
 export function expiryOf(token: string, now: number): number {
   try {
-    const claims = JSON.parse(atob((token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/"))) as { exp?: number };
+    const claims = JSON.parse(atob((token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/"))) as {
+      exp?: number;
+    };
     return typeof claims.exp === "number" ? claims.exp * 1000 : now + WITHOUT_EXPIRY_MS;
   } catch {
     return now + WITHOUT_EXPIRY_MS;
@@ -51,8 +53,11 @@ export class TokenSource {
 
   private schedule(delayMs: number): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.refresh().then(this.onRefresh, () => this.schedule(RETRY_MS));
-    }, Math.min(delayMs, 2 ** 31 - 1));
+    this.timer = setTimeout(
+      () => {
+        this.refresh().then(this.onRefresh, () => this.schedule(RETRY_MS));
+      },
+      Math.min(delayMs, 2 ** 31 - 1),
+    );
   }
 }

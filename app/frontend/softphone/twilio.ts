@@ -2,7 +2,15 @@
 import { Call, Device } from "@twilio/voice-sdk";
 import { Emitter } from "../lib/emitter.ts";
 import { microphoneProblem } from "./audio/call-audio.ts";
-import type { CallNews, CallState, DeviceState, EndStatus, MicProblem, SoftphoneCall, SoftphoneDevice } from "./device.ts";
+import type {
+  CallNews,
+  CallState,
+  DeviceState,
+  EndStatus,
+  MicProblem,
+  SoftphoneCall,
+  SoftphoneDevice,
+} from "./device.ts";
 import { TokenSource } from "./tokens.ts";
 
 export interface TwilioOptions {
@@ -21,7 +29,12 @@ const KEYS = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "s", "h"];
 function soundsIn(folder: string): Record<string, string> {
   const keys = KEYS.map((key) => [`dtmf${key}`, `${folder}dtmf-${key}.wav`] as const);
   // The ring is ours to play (on the chosen speaker, in the leading tab), so the SDK gets silence for it.
-  return { incoming: `${folder}silence.wav`, outgoing: `${folder}silence.wav`, disconnect: `${folder}hangup.wav`, ...Object.fromEntries(keys) };
+  return {
+    incoming: `${folder}silence.wav`,
+    outgoing: `${folder}silence.wav`,
+    disconnect: `${folder}hangup.wav`,
+    ...Object.fromEntries(keys),
+  };
 }
 
 class TwilioCall implements SoftphoneCall {
@@ -108,7 +121,12 @@ class TwilioCall implements SoftphoneCall {
   }
 }
 
-const STATES: Record<string, DeviceState> = { unregistered: "offline", registering: "connecting", registered: "registered", destroyed: "offline" };
+const STATES: Record<string, DeviceState> = {
+  unregistered: "offline",
+  registering: "connecting",
+  registered: "registered",
+  destroyed: "offline",
+};
 
 export class TwilioDevice implements SoftphoneDevice {
   problem: string | null = null;
@@ -194,7 +212,12 @@ export class TwilioDevice implements SoftphoneDevice {
     });
     for (const [name, state] of Object.entries(STATES)) device.on(name, () => this.deviceIs(state));
     device.on("incoming", (real: Call) => this.offered(real));
-    device.on("tokenWillExpire", () => this.tokens.get().then((fresh) => device.updateToken(fresh), () => {}));
+    device.on("tokenWillExpire", () =>
+      this.tokens.get().then(
+        (fresh) => device.updateToken(fresh),
+        () => {},
+      ),
+    );
     device.on("error", (error: { code?: number; message?: string }) => this.failed(error));
     return device;
   }

@@ -21,7 +21,12 @@ export class MicrophoneError extends Error {
 
 const RATE_HZ = 48000; // exactly six times the telephone's, whatever the sound card prefers
 const RESUME_WITHIN_MS = 500;
-const VOICE: MediaTrackConstraints = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
+const VOICE: MediaTrackConstraints = {
+  echoCancellation: true,
+  noiseSuppression: true,
+  autoGainControl: true,
+  channelCount: 1,
+};
 const PROBLEMS: Record<string, MicProblem> = {
   NotAllowedError: "blocked",
   SecurityError: "blocked",
@@ -35,7 +40,9 @@ const PROBLEMS: Record<string, MicProblem> = {
 export async function openMicrophone(deviceId?: string): Promise<MediaStream> {
   if (!navigator.mediaDevices) throw new MicrophoneError("insecure");
   try {
-    return await navigator.mediaDevices.getUserMedia({ audio: deviceId ? { ...VOICE, deviceId: { ideal: deviceId } } : VOICE });
+    return await navigator.mediaDevices.getUserMedia({
+      audio: deviceId ? { ...VOICE, deviceId: { ideal: deviceId } } : VOICE,
+    });
   } catch (error) {
     throw new MicrophoneError(PROBLEMS[(error as DOMException).name] ?? "busy");
   }
@@ -82,7 +89,12 @@ export class CallAudio {
   private readonly capture: AudioWorkletNode;
   private readonly playout: AudioWorkletNode;
 
-  private constructor(context: AudioContext, stream: MediaStream, onFrame: (frame: Uint8Array<ArrayBuffer>) => void, onReport: (report: PlayoutReport) => void) {
+  private constructor(
+    context: AudioContext,
+    stream: MediaStream,
+    onFrame: (frame: Uint8Array<ArrayBuffer>) => void,
+    onReport: (report: PlayoutReport) => void,
+  ) {
     this.stream = stream;
     this.source = context.createMediaStreamSource(stream);
     this.capture = new AudioWorkletNode(context, "throughline-capture", { numberOfOutputs: 0 });
@@ -94,7 +106,11 @@ export class CallAudio {
   }
 
   /** Raises MicrophoneError; nothing is left open then. */
-  static async open(urls: WorkletUrls, onFrame: (frame: Uint8Array<ArrayBuffer>) => void, onReport: (report: PlayoutReport) => void): Promise<CallAudio> {
+  static async open(
+    urls: WorkletUrls,
+    onFrame: (frame: Uint8Array<ArrayBuffer>) => void,
+    onReport: (report: PlayoutReport) => void,
+  ): Promise<CallAudio> {
     const [context, stream] = await Promise.all([audioContext(urls), openMicrophone()]);
     // A page that hears the microphone may make sounds; where a browser sees it otherwise, the call still goes on.
     await Promise.race([context.resume(), new Promise((resolve) => setTimeout(resolve, RESUME_WITHIN_MS))]);

@@ -100,28 +100,20 @@ export class CustomerRecord {
     this.person.replaceChildren(fresh);
   }
 
-  /** Entries that did not change stay as they are, with whatever plays in them. */
+  /** Entries that did not change stay as they are, with whatever plays in them; older ones that were asked for stay above. */
   private putLine(parts: Document): void {
     const fresh = [...(parts.querySelector("[data-part=line]")?.children ?? [])] as HTMLElement[];
-    const old = new Map(
-      [...this.line.children].map((entry) => [(entry as HTMLElement).dataset["entry"] ?? "", entry as HTMLElement]),
-    );
-    const keepBefore = old.size > 0 && !fresh.some((entry) => entry.dataset["entry"] === this.firstEntry(old));
-    const place = fresh.map((entry) => this.keep(entry, old));
-    const earlier = keepBefore
-      ? [...this.line.children].filter((entry) => !place.includes(entry as HTMLElement) && isBefore(entry, place))
-      : [];
-    this.line.replaceChildren(
-      ...(earlier.length ? [...earlier, ...place.filter((entry) => entry.tagName === "ARTICLE")] : place),
-    );
-  }
-
-  private firstEntry(old: Map<string, HTMLElement>): string {
-    return [...old.keys()].find((key) => key.includes(":")) ?? "";
+    const shown = [...this.line.children] as HTMLElement[];
+    const older = olderThan(fresh, shown);
+    const byKey = new Map(shown.map((entry) => [keyOf(entry), entry]));
+    const entries = fresh
+      .filter((entry) => older.length === 0 || isEntry(entry))
+      .map((entry) => this.keep(entry, byKey));
+    this.line.replaceChildren(...older, ...entries);
   }
 
   private keep(entry: HTMLElement, old: Map<string, HTMLElement>): HTMLElement {
-    const key = entry.dataset["entry"] ?? "";
+    const key = keyOf(entry);
     const before = old.get(key);
     if (before && this.drawn.get(key) === entry.outerHTML) return before;
     this.drawn.set(key, entry.outerHTML);
@@ -154,9 +146,20 @@ export class CustomerRecord {
   }
 }
 
-function isBefore(entry: Element, others: HTMLElement[]): boolean {
-  const first = others.find((other) => other.isConnected && other.tagName === "ARTICLE");
-  return !first || Boolean(first.compareDocumentPosition(entry) & Node.DOCUMENT_POSITION_PRECEDING);
+const keyOf = (entry: HTMLElement): string => entry.dataset["entry"] ?? "";
+const isEntry = (entry: HTMLElement): boolean => entry.tagName === "ARTICLE";
+
+/** What stands above the first entry that both have: pages that were loaded on request, with their own head. */
+function olderThan(fresh: HTMLElement[], shown: HTMLElement[]): HTMLElement[] {
+  const keys = new Set(fresh.filter(isEntry).map(keyOf));
+  const above = shown.slice(
+    0,
+    Math.max(
+      0,
+      shown.findIndex((entry) => keys.has(keyOf(entry))),
+    ),
+  );
+  return above.some(isEntry) ? above : [];
 }
 
 async function fragment(path: string): Promise<Document> {

@@ -24,6 +24,7 @@ from tests.faults.calls import (
 )
 from tests.support.house import LINE, House
 
+pytestmark = pytest.mark.timeout(300)  # processes are started again and again, on a machine that may be busy
 HOUSE = {"webs": 2}
 SLOW_RING_S = 60
 

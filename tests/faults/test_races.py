@@ -18,6 +18,7 @@ from app.routing.models import Offer
 from tests.faults.calls import CALLER, assert_nothing_is_lost, interactions, read, ring_in, talk, wrap_up
 from tests.support.house import LINE, House
 
+pytestmark = pytest.mark.timeout(300)  # processes are started again and again, on a machine that may be busy
 HOUSE = {"webs": 2, "webhook_limit_s": 4.0}
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.faults.calls import assert_nothing_is_lost, recordings_home, ring_in, talk, wrap_up
 from tests.support.house import House
+
+pytestmark = pytest.mark.timeout(300)  # processes are started again and again, on a machine that may be busy
 
 
 def test_a_call_goes_from_ring_to_record(house: House) -> None:

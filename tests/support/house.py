@@ -123,12 +123,13 @@ class House:
         """Send everybody home, put broken processes right and finish the work at hand: ready for another test."""
         self._send_home()
         self.until(self._is_quiet, "every call is over", 30)
-        for name in [*self.web_names, "worker"]:
-            process = self.processes.get(name)
-            if process is None or process.poll() is not None or name in self._armed:
-                if process is not None:
-                    self.kill(name)
-                self.start(name)
+        unfit = [name for name in [*self.web_names, "worker"] if name in self._armed or not self._runs(name)]
+        for name in unfit:
+            if name in self.processes:
+                self.kill(name)
+            self.start(name, wait=False)
+        for name in unfit:
+            self.wait_until_ready(name)
         self.drain()
 
     def close(self) -> None:
@@ -161,8 +162,10 @@ class House:
 
     def arm(self, **crash_points: str) -> None:
         """Replace processes by ones that will kill themselves: `arm(web="W3", worker="O2")`."""
+        for name in crash_points:
+            self.processes[name].terminate()
         for name, crash_at in crash_points.items():
-            self.stop(name)
+            self._wait_for_end(name)
             self.start(name, crash_at=crash_at, wait=False)
         for name in crash_points:
             self.wait_until_ready(name)
@@ -198,11 +201,8 @@ class House:
 
     def stop(self, name: str) -> int:
         """Ask a process to end (SIGTERM); its exit code."""
-        process = self.processes.pop(name)
-        process.terminate()
-        code = process.wait(30)
-        self._leave(name)
-        return code
+        self.processes[name].terminate()
+        return self._wait_for_end(name)
 
     def wait_for_crash(self, name: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait until a process has killed itself at its crash point."""
@@ -303,6 +303,15 @@ class House:
             return subprocess.Popen(
                 [sys.executable, "-m", module], cwd=ROOT, env=env, stdout=log, stderr=log, preexec_fn=_die_with_parent
             )
+
+    def _wait_for_end(self, name: str) -> int:
+        code = self.processes.pop(name).wait(30)
+        self._armed.discard(name)
+        self._leave(name)
+        return code
+
+    def _runs(self, name: str) -> bool:
+        return name in self.processes and self.processes[name].poll() is None
 
     def _is_quiet(self) -> bool:
         """Whether the carrier has no call any more."""

@@ -11,15 +11,29 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, FetchedValue, Identity, Index, Text, func, select, text
+from sqlalchemy import BigInteger, Connection, FetchedValue, Identity, Index, Text, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.event import listens_for
+from sqlalchemy.orm import Mapped, ORMExecuteState, Session, SessionTransaction, mapped_column
+from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.types import UserDefinedType
 
-from app.db import Base
+from app.db import Base, sessions
 
 EVENT_CHANNEL = "throughline_event"
 WHISPER_CHANNEL = "throughline_whisper"
+UNWRITTEN = "events recorded and not yet written"
+WRITE = text(
+    f"""
+    WITH told AS (
+        INSERT INTO event (kind, customer_id, interaction_id, actor, topics, data)
+        SELECT kind, customer_id, interaction_id, actor, topics, data
+        FROM jsonb_to_recordset(CAST(:recorded AS jsonb))
+            AS (kind text, customer_id uuid, interaction_id uuid, actor text, topics text[], data jsonb)
+    )
+    SELECT pg_notify('{EVENT_CHANNEL}', '')
+    """  # noqa: S608 - a constant
+)
 WHISPER_LIMIT_BYTES = 7_900  # PostgreSQL refuses payloads of 8,000 bytes and more
 
 
@@ -85,17 +99,53 @@ def record(
         topics.append(f"interaction:{interaction_id}")
     if queue_id:
         topics.append(f"queue:{queue_id}")
-    session.add(
-        Event(
-            kind=kind,
-            actor=actor,
-            customer_id=customer_id,
-            interaction_id=interaction_id,
-            topics=[*topics, "floor"],
-            data=data,
-        )
+    if not session.in_transaction():
+        session.begin()  # so that a rollback is noticed
+    session.info.setdefault(UNWRITTEN, []).append(
+        {
+            "kind": kind,
+            "actor": actor,
+            "customer_id": customer_id,
+            "interaction_id": interaction_id,
+            "topics": [*topics, "floor"],
+            "data": data,
+        }
     )
-    session.execute(text(f"NOTIFY {EVENT_CHANNEL}"))
+
+
+def write_recorded(session: Session) -> None:
+    """Write the transaction's events so far and have the tails woken at its commit: one statement for all of them."""
+    if UNWRITTEN in session.info:
+        _write(session, session.connection())
+
+
+def _write(session: Session, connection: Connection) -> None:
+    recorded = session.info.pop(UNWRITTEN)
+    connection.execute(WRITE, {"recorded": json.dumps(recorded, default=str)})
+
+
+@listens_for(sessions, "before_commit")
+def _write_at_commit(session: Session) -> None:
+    write_recorded(session)
+
+
+@listens_for(sessions, "do_orm_execute")
+def _write_before_reading(state: ORMExecuteState) -> None:
+    if state.is_select or isinstance(state.statement, TextClause):
+        write_recorded(state.session)
+
+
+@listens_for(sessions, "after_transaction_create")
+def _write_before_savepoint(session: Session, transaction: SessionTransaction) -> None:
+    """What was recorded outside a savepoint must not be undone with it."""
+    if transaction.nested and transaction.parent is not None and UNWRITTEN in session.info:
+        _write(session, transaction.parent.connection(None))
+
+
+@listens_for(sessions, "after_soft_rollback")
+def _forget(session: Session, *_: Any) -> None:
+    """What was undone is not told."""
+    session.info.pop(UNWRITTEN, None)
 
 
 def whisper(session: Session, topic: str, kind: str, data: dict[str, Any]) -> None:

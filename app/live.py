@@ -28,6 +28,8 @@ log = structlog.get_logger()
 
 KEEPALIVE_S = 15
 POLL_S = 1.0
+GATHER_S = 0.03
+"""A busy house is read this often at most, many events at a time."""
 HELD_BACK_POLL_S = 0.02
 BACKLOG = 1_000
 PAGE = 500
@@ -150,6 +152,7 @@ class Hub:
                     if notice.channel == WHISPER_CHANNEL:
                         self._pass_on_whisper(notice.payload)
                 pause = await self._catch_up(reading)
+                await asyncio.sleep(GATHER_S)
 
     async def _catch_up(self, reading: psycopg.AsyncConnection[Any]) -> float:
         """Push what is new; how long to wait for the next word."""

@@ -14,6 +14,7 @@ from telephony import steps, wait_loop
 from telephony.documents import plain_voicemail
 from telephony.legs import leg_of_call_unlocked
 from telephony.models import FlowSession
+from telephony.place import look_up
 from telephony.room import Room
 from telephony.wait_loop import Told
 
@@ -56,7 +57,7 @@ def after_the_room(session: Session, room: Room, interaction_id: uuid.UUID, call
 
 def standing(session: Session, room: Room, interaction: Interaction) -> str:
     """What a caller's leg should run now, with or without a flow."""
-    place = steps.look_up(session, interaction.id)
+    place = look_up(session, interaction.id)
     if place is not None:
         return steps.standing(room, place)
     if interaction.state in TALKING:
@@ -73,8 +74,8 @@ def language_of(session: Session, interaction_id: uuid.UUID) -> str | None:
 
 def _round(session: Session, room: Room, interaction: Interaction, query: Mapping[str, str]) -> str:
     if interaction.state == State.OFFERED:
-        place_in_flow = steps.look_up(session, interaction.id)
-        rings = place_in_flow is not None and place_in_flow.hears_ringing
+        place_in_flow = look_up(session, interaction.id)
+        rings = place_in_flow is not None and place_in_flow.rings_an_agent
         return room.documents.being_connected(interaction.id, query, rings=rings)
     now = int(database_now(session).timestamp())
     here = waiting(session, interaction)

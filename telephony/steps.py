@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -38,7 +37,8 @@ from ivr_flows.state import CallContext
 from ivr_flows.state import State as FlowState
 from telephony.flows import entry_point
 from telephony.forms import CallForm
-from telephony.models import FlowSession, Leg, WebhookReceipt
+from telephony.models import Leg, WebhookReceipt
+from telephony.place import Place, lock_place, place_of_call
 from telephony.room import Room
 
 log = structlog.get_logger()
@@ -48,25 +48,6 @@ SETTLE_VOICEMAIL_S = 20  # how long a message may arrive after its caller hung u
 UNANSWERED: dict[str, TransferStatus] = {"declined": "busy", "unreachable": "failed"}
 """How a ring to one agent ended, in the flow's words."""
 CALLERS_OWN = (KeyPressed, WordsUnderstood, NotUnderstood, PersonAsked)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A call's place, locked for this transaction: its interaction, its flow session and the flow's own state."""
-
-    interaction: Interaction
-    session: FlowSession
-    flow: FlowState
-
-    @property
-    def hears_ringing(self) -> bool:
-        """Whether the caller is being put through to one agent, and should hear it ring."""
-        return _last(self.flow, TransferToAgent)
-
-    @property
-    def waits_in_queue(self) -> bool:
-        """Whether the flow's last word was to wait for a person, whatever became of that."""
-        return _last(self.flow, EnterQueue, TransferToAgent)
 
 
 def start_call(session: Session, room: Room, form: CallForm) -> str:
@@ -85,20 +66,17 @@ def start_call(session: Session, room: Room, form: CallForm) -> str:
     session.add(_caller_leg(session, interaction, form.call_sid))
     flow = room.flows.get(point.flow)
     move(session, interaction, State.IN_FLOW, actor="flow", reason=flow.name)
-    _record(session, interaction, "flow.entered", flow=flow.name, version=flow.version)
+    place = Place.begin(session, interaction, form.call_sid)
+    _record(session, place, "flow.entered", flow=flow.name, version=flow.version)
     call = CallContext(
         caller=interaction.remote_address,
         called=interaction.our_address,
-        now=database_now(session),
+        now=place.now,
         customer=_snapshot(session, interaction),
         language=interaction.language,
         priority_min=interaction.priority_min,
     )
-    step = engine.start(flow, call, flows=room.flows.get)
-    place = FlowSession(interaction_id=interaction.id, call_sid=form.call_sid, flow="", flow_version="", twiml="")
-    _save(session, room, interaction, place, step)
-    session.add(place)
-    session.flush()
+    _save(session, room, place, engine.start(flow, call, flows=room.flows.get))
     return place.twiml
 
 
@@ -110,10 +88,10 @@ def resume_call(
     Raises LookupError when there is no such call.
     """
     place = lock_place(session, interaction_id)
-    if place is None or place.session.call_sid != call_sid:
+    if place is None or place.call_sid != call_sid:
         raise LookupError("no call of this id is in a flow")
-    late_message = isinstance(event, RecordingLeft) and place.flow.ended
-    if (n != place.session.step and not late_message) or place.waits_in_queue:
+    late_message = isinstance(event, RecordingLeft) and place.has_ended
+    if (n != place.step and not late_message) or place.waits_in_queue:
         return standing(room, place)
     return _go_on(session, room, place, event)
 
@@ -124,19 +102,14 @@ def leave_queue(session: Session, room: Room, interaction_id: uuid.UUID, reason:
     An offer that rings is left to ring: the caller may still be answered.
     """
     place = lock_place(session, interaction_id)
-    if place is None or not place.waits_in_queue or place.flow.ended:
+    if place is None or not place.waits_in_queue or place.has_ended:
         return None
-    if place.interaction.state == State.QUEUED:
-        move(
-            session,
-            place.interaction,
-            State.IN_FLOW,
-            actor="caller" if reason == "voicemail" else "system",
-            reason=reason,
-        )
-    if place.interaction.state != State.IN_FLOW:
+    if place.state == State.QUEUED:
+        actor = "caller" if reason == "voicemail" else "system"
+        move(session, place.interaction(session), State.IN_FLOW, actor=actor, reason=reason)
+    elif place.state != State.IN_FLOW:
         return None
-    if _last(place.flow, TransferToAgent):
+    if place.rings_an_agent:
         return _go_on(session, room, place, TransferEnded(UNANSWERED.get(reason, "no-answer")))
     return _go_on(session, room, place, QueueLeft(reason))
 
@@ -150,16 +123,14 @@ def caller_left(session: Session, room: Room, interaction_id: uuid.UUID) -> None
     if place is None:
         release.caller_gone(session, interaction_id)
         return
-    recording = place.interaction.state == State.IN_FLOW and _last(place.flow, RecordVoicemail)
-    if place.interaction.state == State.IN_FLOW and not place.flow.ended:
-        flow = room.flows.get(place.flow.flow, place.flow.version)
-        hung_up = engine.resume(flow, place.flow, CallerHungUp())
-        _save(session, room, place.interaction, place.session, hung_up, quietly=True)
-    if recording:
+    leaves_a_message = place.leaves_a_message
+    contained = place.flow is not None and place.flow.ended and place.flow.outcome in ("contained", "transferred")
+    if place.state == State.IN_FLOW and not place.has_ended:
+        _save(session, room, place, _resume(room, place, CallerHungUp()), quietly=True)
+    if leaves_a_message:
         _settle_later(session, interaction_id)
-        return
-    contained = place.flow.ended and place.flow.outcome in ("contained", "transferred")
-    release.caller_gone(session, interaction_id, contained=contained)
+    else:
+        release.caller_gone(session, interaction_id, contained=contained)
 
 
 def message_left(session: Session, interaction_id: uuid.UUID) -> None:
@@ -171,122 +142,95 @@ def message_left(session: Session, interaction_id: uuid.UUID) -> None:
 
 def standing_document(session: Session, room: Room, call_sid: str) -> str:
     """The document that this call should be running now, from what is committed. Unknown calls are said goodbye to."""
-    interaction_id = session.scalars(select(FlowSession.interaction_id).where(FlowSession.call_sid == call_sid)).first()
-    place = look_up(session, interaction_id) if interaction_id else None
-    if place is None:
-        return room.documents.goodbye("goodbye", None)
-    return standing(room, place)
-
-
-def look_up(session: Session, interaction_id: uuid.UUID) -> Place | None:
-    """A call's place without a lock: for answers that change nothing."""
-    place = session.get(FlowSession, interaction_id)
-    interaction = session.get(Interaction, interaction_id)
-    if place is None or interaction is None:
-        return None
-    return Place(interaction, place, FlowState.from_json(place.state))
-
-
-def lock_place(session: Session, interaction_id: uuid.UUID) -> Place | None:
-    """A call's place, held until the transaction ends; None for a call that is in no flow."""
-    interaction = lock_interaction(session, interaction_id)
-    place = session.get(FlowSession, interaction_id, populate_existing=True)
-    if interaction is None or place is None:
-        return None
-    return Place(interaction, place, FlowState.from_json(place.state))
+    place = place_of_call(session, call_sid)
+    return standing(room, place) if place is not None else room.documents.goodbye("goodbye", None)
 
 
 def standing(room: Room, place: Place) -> str:
     """What the state says the caller's leg should run: the flow's step, the queue's loop, or the conversation."""
-    interaction = place.interaction
-    if interaction.state in (State.ACTIVE, State.HELD, State.AGENT_LOST):
-        return room.documents.customer_room(interaction.id, interaction.language)
-    if interaction.state in TERMINAL | {State.WRAPPING} and place.waits_in_queue:
-        return room.documents.goodbye("goodbye", interaction.language)
-    return place.session.twiml
+    if place.state in (State.ACTIVE, State.HELD, State.AGENT_LOST):
+        return room.documents.customer_room(place.interaction_id, place.language)
+    if place.state in TERMINAL | {State.WRAPPING} and place.waits_in_queue:
+        return room.documents.goodbye("goodbye", place.language)
+    return place.twiml
 
 
 def _go_on(session: Session, room: Room, place: Place, event: CallEvent) -> str:
-    step = _resume(session, room, place.flow, event)
-    if step.state.step != place.flow.step:
-        _save(session, room, place.interaction, place.session, step)
-    return place.session.twiml
+    step = _resume(room, place, event)
+    if step.state.step != place.step:
+        _save(session, room, place, step)
+    return place.twiml
 
 
-def _resume(session: Session, room: Room, state: FlowState, event: CallEvent) -> engine.Step:
-    flow = room.flows.get(state.flow, state.version)
-    return engine.resume(flow, state, event, now=database_now(session), flows=room.flows.get)
+def _resume(room: Room, place: Place, event: CallEvent) -> engine.Step:
+    assert place.flow is not None
+    flow = room.flows.get(place.flow.flow, place.flow.version)
+    return engine.resume(flow, place.flow, event, now=place.now, flows=room.flows.get)
 
 
-def _save(
-    session: Session,
-    room: Room,
-    interaction: Interaction,
-    place: FlowSession,
-    step: engine.Step,
-    *,
-    quietly: bool = False,
-) -> None:
-    """Do what a step asks of the house and keep its place and its answer.
+def _save(session: Session, room: Room, place: Place, step: engine.Step, *, quietly: bool = False) -> None:
+    """Do what a step asks of the house and keep the place and its answer.
 
     A queue or an agent that cannot be had sends the call on at once; what was to be said before is still said.
     `quietly`: nobody listens any more, so only the facts and the state count.
     """
     spoken: tuple[Any, ...] = ()
-    _tell(session, interaction, step.facts)
-    while not quietly and (event := _perform(session, interaction, step)) is not None:
+    place.flow = step.state
+    _tell(session, place, step.facts)
+    while not quietly and (event := _perform(session, place, step)) is not None:
         spoken += tuple(one for one in step.instructions if isinstance(one, Say | Play))
-        step = _resume(session, room, step.state, event)
-        _tell(session, interaction, step.facts)
-    _note_context(interaction, step.state)
-    place.flow, place.flow_version = step.state.flow, step.state.version
-    place.state, place.step = step.state.to_json(), step.state.step
-    place.updated_at = func.clock_timestamp()
+        step = _resume(room, place, event)
+        place.flow = step.state
+        _tell(session, place, step.facts)
+    place.context["path"] = _path_in_words(step.state)
     if not quietly:
         place.twiml = room.renderer.render(
             (*spoken, *step.instructions),
-            interaction_id=interaction.id,
-            step=place.step,
-            our_number=interaction.our_address,
+            interaction_id=place.interaction_id,
+            step=step.state.step,
+            our_number=place.our_address,
         )
+    place.keep(session)
 
 
-def _perform(session: Session, interaction: Interaction, step: engine.Step) -> CallEvent | None:
+def _perform(session: Session, place: Place, step: engine.Step) -> CallEvent | None:
     """What the house must do for a step; an event when it cannot be done and the flow must go on."""
     for number, instruction in enumerate(step.instructions):
         match instruction:
             case SendSms():
-                _send_text(session, interaction, instruction.text, f"flow:{interaction.id}:{step.state.step}:{number}")
+                client_id = f"flow:{place.interaction_id}:{step.state.step}:{number}"
+                _send_text(session, place.interaction(session), instruction.text, client_id)
             case RecordVoicemail():
-                interaction.context = {**interaction.context, "mailbox": instruction.mailbox}
+                place.context["mailbox"] = instruction.mailbox
             case EnterQueue():
-                return _enter_queue(session, interaction, instruction)
+                return _enter_queue(session, place, instruction)
             case TransferToAgent():
-                return _offer_to_agent(session, interaction, instruction)
+                return _offer_to_agent(session, place, instruction)
             case _:
                 pass
-    if step.state.ended and step.state.outcome == "voicemail" and interaction.state == State.IN_FLOW:
-        move(session, interaction, State.VOICEMAIL, actor="caller", reason=interaction.context.get("mailbox"))
+    if step.state.ended and step.state.outcome == "voicemail" and place.state == State.IN_FLOW:
+        interaction = place.interaction(session)
+        move(session, interaction, State.VOICEMAIL, actor="caller", reason=place.context.get("mailbox"))
     return None
 
 
-def _enter_queue(session: Session, interaction: Interaction, entering: EnterQueue) -> CallEvent | None:
+def _enter_queue(session: Session, place: Place, entering: EnterQueue) -> CallEvent | None:
     queue = session.scalars(select(Queue).where(Queue.key == entering.queue)).one_or_none()
     if queue is None:
-        log.error("flow.unknown_queue", queue=entering.queue, interaction_id=str(interaction.id))
+        log.error("flow.unknown_queue", queue=entering.queue, interaction_id=str(place.interaction_id))
         return QueueLeft("no_queue")
-    interaction.context = {**interaction.context, "facts": dict(entering.facts)}
-    enqueue_interaction(session, interaction, queue, priority_min=entering.priority_min)
+    place.context["facts"] = dict(entering.facts)
+    enqueue_interaction(session, place.interaction(session), queue, priority_min=entering.priority_min)
     return None
 
 
-def _offer_to_agent(session: Session, interaction: Interaction, transfer: TransferToAgent) -> CallEvent | None:
+def _offer_to_agent(session: Session, place: Place, transfer: TransferToAgent) -> CallEvent | None:
     """Ring one named agent, if they can be rung; the caller hears it ring meanwhile."""
     agent = session.scalars(select(User).where(func.lower(User.email) == transfer.agent.strip().lower())).one_or_none()
     if agent is None:
         return TransferEnded("failed")
-    interaction.context = {**interaction.context, "facts": dict(transfer.facts)}
-    offer = offer_to_agent(session, interaction, agent.id, transfer.timeout_s)
+    place.context["facts"] = dict(transfer.facts)
+    offer = offer_to_agent(session, place.interaction(session), agent.id, transfer.timeout_s)
     return None if offer else TransferEnded("no-answer")
 
 
@@ -356,37 +300,31 @@ def _snapshot(session: Session, interaction: Interaction) -> dict[str, Any]:
     return {"name": customer.name or "", "is_known": bool(customer.name), "language": customer.language or ""}
 
 
-def _tell(session: Session, interaction: Interaction, facts: Sequence[Fact]) -> None:
+def _tell(session: Session, place: Place, facts: Sequence[Fact]) -> None:
     for fact in facts:
         if isinstance(fact, FlowEntered):
-            _record(session, interaction, "flow.entered", flow=fact.flow, version=fact.version)
+            _record(session, place, "flow.entered", flow=fact.flow, version=fact.version)
         else:
             actor = "caller" if isinstance(fact, CALLERS_OWN) else "flow"
             node = getattr(fact, "node", "")
-            _record(session, interaction, "flow.step", actor=actor, node=node, kind=fact.kind, text=fact.describe())
+            _record(session, place, "flow.step", actor=actor, node=node, kind=fact.kind, text=fact.describe())
 
 
-def _record(session: Session, interaction: Interaction, kind: str, /, *, actor: str = "flow", **data: Any) -> None:
+def _record(session: Session, place: Place, kind: str, /, *, actor: str = "flow", **data: Any) -> None:
     events.record(
         session,
         kind,
         actor=actor,
-        customer_id=interaction.customer_id,
-        interaction_id=interaction.id,
-        queue_id=interaction.queue_id,
+        customer_id=place.customer_id,
+        interaction_id=place.interaction_id,
+        queue_id=place.queue_id,
         **data,
     )
 
 
-def _note_context(interaction: Interaction, state: FlowState) -> None:
-    """What the agent will see: the way through the flow in words, and the language it went on in."""
-    path = [f"{stop.title} ({stop.because})" if stop.because else stop.title for stop in state.path]
-    interaction.context = {**interaction.context, "path": path}
-    interaction.language = state.language
-
-
-def _last(state: FlowState, *kinds: type) -> bool:
-    return bool(state.instructions) and isinstance(state.instructions[-1], kinds)
+def _path_in_words(state: FlowState) -> list[str]:
+    """The way through the flow as the agent reads it."""
+    return [f"{stop.title} ({stop.because})" if stop.because else stop.title for stop in state.path]
 
 
 def _settle_later(session: Session, interaction_id: uuid.UUID) -> None:

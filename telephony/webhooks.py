@@ -218,7 +218,7 @@ def fallback_message() -> Response:
 def twiml_reply(document: str) -> Response:
     """The document as the carrier takes it."""
     body = document.encode()
-    response = Response(_in_two(body), content_type="text/xml; charset=utf-8")
+    response = Response(_in_two(body) if crash.is_armed("W4") else body, content_type="text/xml; charset=utf-8")
     response.content_length = len(body)
     return response
 

@@ -1,0 +1,156 @@
+"""Where a caller stands in a flow: read and locked in one statement, kept in one."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app.db import database_now
+from app.interactions.models import Interaction, State
+from ivr_flows.instructions import EnterQueue, RecordVoicemail, TransferToAgent
+from ivr_flows.state import State as FlowState
+from telephony.models import FlowSession
+
+READ = """
+    SELECT i.id, i.customer_id, i.queue_id, i.our_address, i.state, i.language, i.context,
+           f.call_sid, f.state AS flow, f.step, f.twiml, clock_timestamp() AS now
+    FROM interaction i JOIN flow_session f ON f.interaction_id = i.id
+    WHERE i.id = :id
+    """
+LOOK = text(READ)
+HOLD = text(READ + "FOR NO KEY UPDATE")  # of both: one that waited for the lock must see the other's step
+KEEP = text(
+    """
+    WITH noted AS (
+        UPDATE interaction SET language = :language, context = CAST(:context AS jsonb) WHERE id = :id
+    )
+    INSERT INTO flow_session (interaction_id, call_sid, flow, flow_version, state, step, twiml)
+    VALUES (:id, :call_sid, :flow, :version, CAST(:state AS jsonb), :step, :twiml)
+    ON CONFLICT (interaction_id) DO UPDATE
+    SET flow = :flow, flow_version = :version, state = CAST(:state AS jsonb), step = :step, twiml = :twiml,
+        updated_at = clock_timestamp()
+    """
+)
+
+
+@dataclass(slots=True)
+class Place:
+    """A call's place. `flow` is the engine's state; `twiml` answers whoever asks for `step` again."""
+
+    interaction_id: uuid.UUID
+    customer_id: uuid.UUID
+    queue_id: int | None
+    our_address: str
+    state: str
+    context: dict[str, Any]
+    call_sid: str
+    flow: FlowState | None
+    step: int
+    twiml: str
+    now: datetime
+    language: str | None
+
+    @classmethod
+    def begin(cls, session: Session, interaction: Interaction, call_sid: str) -> Place:
+        """The place of a call that has just arrived."""
+        session.flush()
+        return cls(
+            interaction_id=interaction.id,
+            customer_id=interaction.customer_id,
+            queue_id=interaction.queue_id,
+            our_address=interaction.our_address,
+            state=interaction.state,
+            context=dict(interaction.context),
+            call_sid=call_sid,
+            flow=None,
+            step=0,
+            twiml="",
+            now=database_now(session),
+            language=interaction.language,
+        )
+
+    def interaction(self, session: Session) -> Interaction:
+        """The interaction itself, for services; it is held with the place."""
+        return session.get_one(Interaction, self.interaction_id)
+
+    def keep(self, session: Session) -> None:
+        """Write the step and what the agent will see of it."""
+        assert self.flow is not None
+        self.language = self.flow.language
+        self.step = self.flow.step
+        values = {
+            "id": self.interaction_id,
+            "language": self.language,
+            "context": json.dumps(self.context),
+            "call_sid": self.call_sid,
+            "flow": self.flow.flow,
+            "version": self.flow.version,
+            "state": json.dumps(self.flow.to_json()),
+            "step": self.step,
+            "twiml": self.twiml,
+        }
+        session.connection().execute(KEEP, values)
+
+    @property
+    def has_ended(self) -> bool:
+        return self.flow is not None and self.flow.ended
+
+    @property
+    def rings_an_agent(self) -> bool:
+        """Whether the flow's last word was to put the caller through to one agent."""
+        return self._waits_for(TransferToAgent)
+
+    @property
+    def waits_in_queue(self) -> bool:
+        """Whether the flow's last word was to wait for a person, whatever became of that."""
+        return self._waits_for(EnterQueue, TransferToAgent)
+
+    @property
+    def leaves_a_message(self) -> bool:
+        return self.state == State.IN_FLOW and self._waits_for(RecordVoicemail)
+
+    def _waits_for(self, *kinds: type) -> bool:
+        return self.flow is not None and bool(self.flow.instructions) and isinstance(self.flow.instructions[-1], kinds)
+
+
+def look_up(session: Session, interaction_id: uuid.UUID) -> Place | None:
+    """A call's place without a lock, for answers that change nothing; None for a call that is in no flow."""
+    return _read(session, LOOK, interaction_id)
+
+
+def lock_place(session: Session, interaction_id: uuid.UUID) -> Place | None:
+    """A call's place, held with its interaction until the transaction ends; None for a call that is in no flow."""
+    return _read(session, HOLD, interaction_id)
+
+
+def place_of_call(session: Session, call_sid: str) -> Place | None:
+    """The place of this call, without a lock."""
+    interaction_id = session.scalars(select(FlowSession.interaction_id).where(FlowSession.call_sid == call_sid)).first()
+    return look_up(session, interaction_id) if interaction_id else None
+
+
+def _read(session: Session, statement: Any, interaction_id: uuid.UUID) -> Place | None:
+    session.flush()
+    row = session.connection().execute(statement, {"id": interaction_id}).one_or_none()
+    if row is None:
+        return None
+    return Place(
+        interaction_id=row.id,
+        customer_id=row.customer_id,
+        queue_id=row.queue_id,
+        our_address=row.our_address,
+        state=row.state,
+        context=row.context,
+        call_sid=row.call_sid,
+        flow=FlowState.from_json(row.flow),
+        step=row.step,
+        twiml=row.twiml,
+        now=row.now,
+        language=row.language,
+    )

@@ -23,17 +23,17 @@ from app.db import Base, sessions
 EVENT_CHANNEL = "throughline_event"
 WHISPER_CHANNEL = "throughline_whisper"
 UNWRITTEN = "events recorded and not yet written"
-WRITE = text(
-    f"""
-    WITH told AS (
+TOLD = """
+    told AS (
         INSERT INTO event (kind, customer_id, interaction_id, actor, topics, data)
         SELECT kind, customer_id, interaction_id, actor, topics, data
         FROM jsonb_to_recordset(CAST(:recorded AS jsonb))
             AS (kind text, customer_id uuid, interaction_id uuid, actor text, topics text[], data jsonb)
     )
-    SELECT pg_notify('{EVENT_CHANNEL}', '')
-    """  # noqa: S608 - a constant
-)
+    """
+"""Part of a statement that writes the events of `take_recorded`; the statement must then give `WAKE`."""
+WAKE = f"pg_notify('{EVENT_CHANNEL}', '')"
+WRITE = text(f"WITH {TOLD} SELECT {WAKE}")
 WHISPER_LIMIT_BYTES = 7_900  # PostgreSQL refuses payloads of 8,000 bytes and more
 
 
@@ -119,9 +119,13 @@ def write_recorded(session: Session) -> None:
         _write(session, session.connection())
 
 
+def take_recorded(session: Session) -> str:
+    """The events so far, for a statement of the caller's own that writes them (`TOLD`) along with other things."""
+    return json.dumps(session.info.pop(UNWRITTEN, []), default=str)
+
+
 def _write(session: Session, connection: Connection) -> None:
-    recorded = session.info.pop(UNWRITTEN)
-    connection.execute(WRITE, {"recorded": json.dumps(recorded, default=str)})
+    connection.execute(WRITE, {"recorded": take_recorded(session)})
 
 
 @listens_for(sessions, "before_commit")

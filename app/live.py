@@ -164,8 +164,9 @@ class Hub:
         return HELD_BACK_POLL_S if held and held[0] else POLL_S
 
     def _push(self, row: dict[str, Any]) -> None:
-        frame = event_frame(row)
-        for listener in self._listeners:
+        listening = [each for each in self._listeners if not each.topics.isdisjoint(row["topics"])]
+        frame = event_frame(row) if listening else ""
+        for listener in listening:
             listener.offer(row["topics"], frame)
 
     def _pass_on_whisper(self, payload: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from app import events
 from app.db import database_now
 from app.interactions.models import Interaction, State
 from ivr_flows.instructions import EnterQueue, RecordVoicemail, TransferToAgent
@@ -26,8 +27,8 @@ READ = """
 LOOK = text(READ)
 HOLD = text(READ + "FOR NO KEY UPDATE")  # of both: one that waited for the lock must see the other's step
 KEEP = text(
-    """
-    WITH noted AS (
+    f"""
+    WITH {events.TOLD}, noted AS (
         UPDATE interaction SET language = :language, context = CAST(:context AS jsonb) WHERE id = :id
     )
     INSERT INTO flow_session (interaction_id, call_sid, flow, flow_version, state, step, twiml)
@@ -35,7 +36,8 @@ KEEP = text(
     ON CONFLICT (interaction_id) DO UPDATE
     SET flow = :flow, flow_version = :version, state = CAST(:state AS jsonb), step = :step, twiml = :twiml,
         updated_at = clock_timestamp()
-    """
+    RETURNING {events.WAKE}
+    """  # noqa: S608 - constants
 )
 
 
@@ -80,7 +82,7 @@ class Place:
         return session.get_one(Interaction, self.interaction_id)
 
     def keep(self, session: Session) -> None:
-        """Write the step and what the agent will see of it."""
+        """Write the step, what the agent will see of it, and the events told so far, all in one statement."""
         assert self.flow is not None
         self.language = self.flow.language
         self.step = self.flow.step
@@ -94,6 +96,7 @@ class Place:
             "state": json.dumps(self.flow.to_json()),
             "step": self.step,
             "twiml": self.twiml,
+            "recorded": events.take_recorded(session),
         }
         session.connection().execute(KEEP, values)
 

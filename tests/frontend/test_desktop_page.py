@@ -80,8 +80,8 @@ async def test_ringing_shows_who_and_why_and_never_takes_the_focus(visitor: Visi
     person = await at_desk(visitor, "idle", OPEN_MIRA, line)
     page = person.page
     await page.get_by_label("Text message").fill("I am writing")
-    await page.context.add_cookies([{"name": "case", "value": "ringing", "url": pages.url}])
     await expect(page.locator("#reach")).to_contain_text("you will ring")
+    await page.context.add_cookies([{"name": "case", "value": "ringing", "url": pages.url}])
     line.ring()
     card = page.get_by_role("alert")
     await expect(card).to_contain_text("Mira Chen")

@@ -40,6 +40,7 @@ SLOW_RING_S = 60
         pytest.param("O6", "G3", id="bridge noted, recording checked"),
         pytest.param("E2", "G4", id="end noted, carrier's copy deleted"),
         pytest.param("G1", "O1", id="recording announced, offer committed"),
+        pytest.param("G0", "O3", id="recording's callback lost, ring's id stored"),
     ],
 )
 def test_a_power_cut_on_the_path_of_a_call_loses_nothing(house: House, web: str, worker: str) -> None:

@@ -215,6 +215,11 @@ class House:
         log = self._log(name)
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
 
+    @property
+    def names(self) -> list[str]:
+        """Every process that the house may run."""
+        return [*self._ports, "worker"]
+
     # --- people -------------------------------------------------------------------------------------------------
 
     def phone(self, number: str) -> ScriptedPhone:
@@ -351,7 +356,7 @@ class House:
             if process and self.processes[process].exit_code is not None:
                 raise AssertionError(f"{process} ended while it started\n{self.log_of(process)}")
             if time.monotonic() > deadline:
-                logs = "\n".join(f"--- {name}\n{self.log_of(name)}" for name in [*self._ports, "worker"])
+                logs = "\n".join(f"--- {name}\n{self.log_of(name)}" for name in self.names)
                 raise AssertionError(f"it never came to: {what}\n{logs}")
             time.sleep(0.05)  # polled with a deadline
         return found

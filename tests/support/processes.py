@@ -14,9 +14,8 @@ import signal
 import sys
 from pathlib import Path
 
-PROGRAMS = ["app.asgi", "app.worker", "app.carrier_process"]
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(PROGRAMS)
+_context.set_forkserver_preload(["tests.support.loaded"])
 
 
 class Process:

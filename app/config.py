@@ -5,12 +5,14 @@ A bad value stops the start with a sentence that names the variable and what it 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 
@@ -30,7 +32,8 @@ class Settings:
     database_url: str | None
     """DATABASE_URL: postgresql://… of a server to use; empty means the embedded PostgreSQL under VAR_DIR/postgres."""
     host: str
-    """HOST: the address web listens on (default 127.0.0.1)."""
+    """HOST: the address web listens on (default 127.0.0.1). The demo's passwords are public: others than this machine
+    are let in with DEMO=0 only."""
     port: int
     """PORT: the port web listens on (default 8000)."""
     public_base_url: str
@@ -64,7 +67,13 @@ class Settings:
     warm_speech: bool
     """SPEECH_WARM: 1 loads the recognisers when web starts, so that the first call's transcript need not wait."""
     demo: bool
-    """DEMO: 1 shows the demo's sign-in help and seeds its people; the default in local mode."""
+    """DEMO: 1 shows the demo's sign-in help and seeds its people, whose passwords everybody knows; the default in local
+    mode."""
+
+    EXPOSED_DEMO: ClassVar[str] = (
+        "This is a demo with passwords that everybody knows, and others than this machine may reach it. "
+        "Set DEMO=0 and add people of your own (README), or leave HOST and PUBLIC_BASE_URL at 127.0.0.1."
+    )
 
     @property
     def is_local(self) -> bool:
@@ -73,6 +82,12 @@ class Settings:
     @property
     def is_https(self) -> bool:
         return self.public_base_url.startswith("https:")
+
+    @property
+    def is_demo_exposed(self) -> bool:
+        """Whether others than this machine may reach a demo, whose passwords everybody knows."""
+        reached_at = (self.host, urlsplit(self.public_base_url).hostname or "")
+        return self.demo and not all(_is_loopback(host) for host in reached_at)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -144,7 +159,16 @@ def _kept_secret(path: Path) -> str:
 
 
 def _shown(host: str) -> str:
-    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared, not bound
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _port(text: str) -> int:

@@ -119,6 +119,8 @@ def _announce(settings: Settings, started: float) -> None:
     lines += [f"  Admin           {address}/admin", ""]
     if settings.demo:
         lines += ["Sign in as ana@meridian.example with the password on the sign-in page.", ""]
+    if settings.is_demo_exposed:
+        lines += [f"Careful: {settings.EXPOSED_DEMO}", ""]
     print("\n".join(lines), flush=True)
 
 

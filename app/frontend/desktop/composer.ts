@@ -5,6 +5,7 @@ import { call as request, Refusal } from "../lib/http.ts";
 import { segments } from "../lib/sms.ts";
 import { t } from "../lib/texts.ts";
 import { toast } from "../lib/toast.ts";
+import { Drafts } from "./drafts.ts";
 
 type Mode = "text" | "note" | "wrap";
 
@@ -17,6 +18,7 @@ export class Composer {
   private interactionId: string | null = null;
   /** Kept while a send is not known to have arrived: sending again can't send twice. */
   private clientId = crypto.randomUUID();
+  private readonly drafts = new Drafts();
   private readonly input = byId<HTMLTextAreaElement>("compose-input");
   private readonly send = byId<HTMLButtonElement>("compose-send");
   private readonly to = byId<HTMLSelectElement>("compose-to");
@@ -54,6 +56,11 @@ export class Composer {
   turnTo(customerId: string): void {
     this.customerId = customerId;
     this.recall();
+    const [mode, shown] = [this.mode, this.input.value];
+    void this.drafts.fetch(customerId).then(() => {
+      const untouched = this.customerId === customerId && this.mode === mode && this.input.value === shown;
+      if (untouched) this.recall();
+    });
   }
 
   setPoints(numbers: { value: string; optedOut: boolean }[]): void {
@@ -100,8 +107,10 @@ export class Composer {
     const customerId = this.customerId;
     if (!body || !customerId || this.send.disabled) return;
     this.send.disabled = true;
+    const kind = this.mode === "note" ? "note" : "text";
+    await this.drafts.pause(customerId, kind);
     try {
-      if (this.mode === "note")
+      if (kind === "note")
         await request("POST", `/desktop/customers/${customerId}/notes`, {
           body,
           ...(this.interactionId ? { interaction_id: this.interactionId } : {}),
@@ -113,8 +122,10 @@ export class Composer {
           ...(this.to.value ? { to: this.to.value } : {}),
         });
       this.clientId = crypto.randomUUID();
-      if (this.customerId === customerId) this.input.value = "";
-      this.keepDraft();
+      const added = this.customerId === customerId && this.mode === kind && this.input.value.trim() !== body;
+      await this.drafts.forget(customerId, kind);
+      if (added) this.keepDraft();
+      else if (this.customerId === customerId) this.recall();
       this.sent();
     } catch (error) {
       // Refused for good: the next try is a new text. Not known: the same one again.
@@ -167,18 +178,12 @@ export class Composer {
     this.input.style.height = `${Math.min(this.input.scrollHeight + 2, TALLEST_PX)}px`;
   }
 
-  private draftKey(): string {
-    return `throughline.draft.${this.mode}.${this.customerId}`;
-  }
-
   private keepDraft(): void {
-    if (!this.customerId || this.mode === "wrap") return;
-    if (this.input.value) sessionStorage.setItem(this.draftKey(), this.input.value);
-    else sessionStorage.removeItem(this.draftKey());
+    if (this.customerId && this.mode !== "wrap") this.drafts.keep(this.customerId, this.mode, this.input.value);
   }
 
   private recall(): void {
-    if (this.mode !== "wrap") this.input.value = sessionStorage.getItem(this.draftKey()) ?? "";
+    if (this.customerId && this.mode !== "wrap") this.input.value = this.drafts.recall(this.customerId, this.mode);
     this.draw();
   }
 }

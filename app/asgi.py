@@ -26,7 +26,7 @@ from starlette.types import ASGIApp
 
 from app import create_app
 from app.accounts.entry import SUPERVISOR, has_role
-from app.config import Settings
+from app.config import EXPOSED_DEMO, Settings
 from app.live import Hub, live
 from app.worker import plain_url
 
@@ -87,7 +87,7 @@ def main() -> None:
     flask_app = create_app()
     settings: Settings = flask_app.config["SETTINGS"]
     if settings.is_demo_exposed:
-        log.warning("demo.exposed", meaning=settings.EXPOSED_DEMO)
+        log.warning("demo.exposed", meaning=EXPOSED_DEMO)
     asgi = make_asgi(flask_app)
     config = uvicorn.Config(
         asgi,

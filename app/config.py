@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar
 from urllib.parse import urlsplit
 
 
@@ -21,6 +20,11 @@ class SettingsError(Exception):
 
 
 ROOT = Path(__file__).resolve().parent.parent
+
+EXPOSED_DEMO = (
+    "This is a demo with passwords that everybody knows, and others than this machine may reach it. "
+    "Set DEMO=0 and add people of your own (README), or leave HOST and PUBLIC_BASE_URL at 127.0.0.1."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,6 @@ class Settings:
     demo: bool
     """DEMO: 1 shows the demo's sign-in help and seeds its people, whose passwords everybody knows; the default in local
     mode."""
-
-    EXPOSED_DEMO: ClassVar[str] = (
-        "This is a demo with passwords that everybody knows, and others than this machine may reach it. "
-        "Set DEMO=0 and add people of your own (README), or leave HOST and PUBLIC_BASE_URL at 127.0.0.1."
-    )
 
     @property
     def is_local(self) -> bool:

@@ -13,7 +13,7 @@ import httpx
 from honcho.manager import Manager
 
 from app import migrate, postgres
-from app.config import ROOT, Settings, SettingsError
+from app.config import EXPOSED_DEMO, ROOT, Settings, SettingsError
 
 READY_WITHIN_S = 60
 
@@ -120,7 +120,7 @@ def _announce(settings: Settings, started: float) -> None:
     if settings.demo:
         lines += ["Sign in as ana@meridian.example with the password on the sign-in page.", ""]
     if settings.is_demo_exposed:
-        lines += [f"Careful: {settings.EXPOSED_DEMO}", ""]
+        lines += [f"Careful: {EXPOSED_DEMO}", ""]
     print("\n".join(lines), flush=True)
 
 

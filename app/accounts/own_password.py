@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from flask_babel import gettext
 from flask_login import current_user
 from flask_security import ChangePasswordForm, password_changed
@@ -35,15 +35,17 @@ class OwnPasswordForm(ChangePasswordForm):  # type: ignore[misc] # Flask-Securit
 def init(app: Flask) -> None:
     """State who may enter, slow down guessing, and write changes into the log."""
     view: Any = app.view_functions["security.change_password"]
-    view = limiter.limit(TRIES, key_func=_person, methods=["POST"], deduct_when=lambda reply: reply.status_code != 302)(
-        view
-    )
+    view = limiter.limit(TRIES, key_func=_person, methods=["POST"], deduct_when=_was_wrong)(view)
     app.view_functions["security.change_password"] = entry(AGENT)(view)
     password_changed.connect(_tell, app)
 
 
 def _person() -> str:
     return f"own-password:{current_user.get_id()}"
+
+
+def _was_wrong(response: Response) -> bool:
+    return response.status_code != 302
 
 
 def _tell(app: Flask, user: User, **_: Any) -> None:

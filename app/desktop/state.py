@@ -59,7 +59,7 @@ def dispositions(session: Session) -> list[dict[str, str]]:
     rows = session.scalars(
         select(Disposition).where(Disposition.active).order_by(Disposition.position, Disposition.label)
     )
-    return [{"code": row.code, "label": row.label} for row in rows]
+    return [{"code": row.code, "label": in_their_language(row.label)} for row in rows]
 
 
 def _me(session: Session, user: User) -> dict[str, Any]:

@@ -11,6 +11,8 @@ type Mode = "text" | "note" | "wrap";
 
 const TALLEST_PX = 180;
 const COUNT_FROM_LEFT = 60;
+/** What the server takes. More may be typed or pasted, so that nothing is cut off unseen, but not sent. */
+const LONGEST: Record<Mode, number> = { text: 1600, note: 10_000, wrap: 0 };
 
 export class Composer {
   private mode: Mode = "text";
@@ -165,7 +167,8 @@ export class Composer {
 
   private drawCount(): void {
     const { value } = this.input;
-    this.send.disabled = value.trim() === "" || this.input.disabled;
+    const over = value.trim().length - LONGEST[this.mode];
+    this.send.disabled = value.trim() === "" || over > 0 || this.input.disabled;
     const { count, left, encoding } = segments(value);
     const parts = count > 1 ? t("{n} parts", { n: count }) : "";
     const words = [
@@ -173,7 +176,9 @@ export class Composer {
       count > 1 || left < COUNT_FROM_LEFT ? t("{n} characters left", { n: left }) : "",
       encoding === "UCS-2" && count > 0 ? t("70 to a part, because of special characters") : "",
     ];
-    setText(byId("compose-count"), this.mode === "text" ? words.filter(Boolean).join(" · ") : "");
+    const told = this.mode === "text" ? words.filter(Boolean).join(" · ") : "";
+    setText(byId("compose-count"), over > 0 ? t("{n} characters too many", { n: over }) : told);
+    byId("compose-count").classList.toggle("is-unreachable", over > 0);
     this.input.style.height = "auto";
     this.input.style.height = `${Math.min(this.input.scrollHeight + 2, TALLEST_PX)}px`;
   }

@@ -20,7 +20,7 @@ TRIES = "10 per minute; 60 per hour"
 """Wrong passwords of one signed-in person: an unlocked desk is no place for guessing."""
 
 
-class OwnPasswordForm(ChangePasswordForm):  # type: ignore[misc] # Flask-Security has no types
+class OwnPasswordForm(ChangePasswordForm):
     """The old password, and the new one twice."""
 
     def validate(self, **kwargs: Any) -> bool:

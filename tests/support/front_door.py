@@ -29,6 +29,11 @@ class FrontDoor:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def welcome(self, port: int) -> None:
+        """A backend that has just started gets the requests, whatever became of the one before it."""
+        self._rests_until.pop(port, None)
+        self.backends.insert(0, port)
+
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)

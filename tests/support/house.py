@@ -144,7 +144,7 @@ class House:
         self._workers_started += name == "worker"
         self.processes[name] = Process(module, env, self._log(name))
         if name in self.web_names:
-            self.front.backends.insert(0, self._ports[name])  # the newest gets the requests
+            self.front.welcome(self._ports[name])
         if wait:
             self.wait_until_ready(name)
 

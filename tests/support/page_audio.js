@@ -31,19 +31,55 @@
     });
   };
 
+  // A short tone into the microphone; when it began, in ms of the machine's clock.
+  window.__beep = async (hertz, seconds) => {
+    const { context, microphone } = openMouth();
+    await context.resume();
+    const tone = new OscillatorNode(context, { frequency: hertz });
+    tone.connect(microphone);
+    const began = context.currentTime + 0.05;
+    const at = performance.timeOrigin + performance.now() + 50;
+    tone.start(began);
+    tone.stop(began + seconds);
+    return at;
+  };
+
+  // The next moment at which something loud is played, in ms of the machine's clock; null when nothing is.
+  window.__nextSound = (withinMs) =>
+    new Promise((done) => {
+      const until = performance.now() + withinMs;
+      const looking = setInterval(() => {
+        const onset = Math.min(...ears.map(onsetIn));
+        if (onset === Infinity && performance.now() < until) return;
+        clearInterval(looking);
+        done(onset === Infinity ? null : performance.timeOrigin + onset);
+      }, 5);
+    });
+
+  const LOUD = 0.02;
+  const ears = [];
+
+  function onsetIn(ear) {
+    const samples = new Float32Array(ear.fftSize);
+    ear.getFloatTimeDomainData(samples);
+    const at = samples.findIndex((sample) => Math.abs(sample) > LOUD);
+    return at < 0 ? Infinity : performance.now() - ((samples.length - at) / ear.context.sampleRate) * 1000;
+  }
+
   const heard = [];
   const tapped = new WeakMap();
   const connect = AudioNode.prototype.connect;
 
   function tapOf(context) {
     if (!tapped.has(context)) {
-      const tap = context.createScriptProcessor(4096, 1, 1);
+      // The largest there is: what a page busy with drawing fetches too late is lost to the test, not to the ear.
+      const tap = context.createScriptProcessor(16384, 1, 1);
       tap.onaudioprocess = (event) => {
-        const samples = event.inputBuffer.getChannelData(0);
-        heard.push({ at: performance.now(), rate: context.sampleRate, samples: Float32Array.from(samples) });
+        heard.push({ at: performance.now(), samples: Float32Array.from(event.inputBuffer.getChannelData(0)) });
       };
       connect.call(tap, context.destination); // it writes nothing, so it adds silence
       tapped.set(context, tap);
+      ears.push(new AnalyserNode(context, { fftSize: 2048 }));
     }
     return tapped.get(context);
   }
@@ -51,6 +87,7 @@
   AudioNode.prototype.connect = function (target, ...rest) {
     if (target instanceof AudioDestinationNode && !(this instanceof ScriptProcessorNode)) {
       connect.call(this, tapOf(this.context));
+      connect.call(this, ears.find((ear) => ear.context === this.context));
     }
     return connect.call(this, target, ...rest);
   };

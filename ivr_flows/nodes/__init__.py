@@ -1,6 +1,7 @@
 """The kinds of node, one file each.
 
-To add one: copy the nearest, list it here, and give it its cases in tests/ivr_flows/nodes.
+To add one: copy the nearest, list it here, and give it its cases in tests/ivr_flows/nodes (what a table must
+show: tests/ivr_flows/test_kinds.py).
 """
 
 from ivr_flows.nodes.base import Node

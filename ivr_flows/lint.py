@@ -47,11 +47,17 @@ NOTHING_KNOWN = Known()
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A flow whose fields are right, before its whole is."""
+    """A flow whose fields are right, before its whole is; `unread` are the ids of nodes whose fields are not."""
 
     header: FlowHeader
     nodes: Mapping[str, Node]
     known: Known
+    unread: Collection[str] = frozenset()
+
+    @property
+    def ids(self) -> Collection[str]:
+        """Every node's id, also of those that could not be read."""
+        return {*self.nodes, *self.unread}
 
     def targets_of(self, node: Node) -> set[str]:
         """Where a call can go from here; the fallback stands for every way left open."""
@@ -59,20 +65,27 @@ class Graph:
         return targets & self.nodes.keys()
 
 
-def lint(header: FlowHeader, nodes: Mapping[str, Node], known: Known = NOTHING_KNOWN) -> list[Finding]:
-    """Everything found, errors and warnings, by rule."""
-    graph = Graph(header, nodes, known)
-    return [finding for rule in RULES for finding in rule(graph)]
+def lint(
+    header: FlowHeader, nodes: Mapping[str, Node], known: Known = NOTHING_KNOWN, unread: Collection[str] = frozenset()
+) -> list[Finding]:
+    """Everything found, errors and warnings, by rule.
+
+    `unread` are the ids of nodes that are there but cannot be read: with any of these nothing is said about the whole.
+    """
+    graph = Graph(header, nodes, known, unread)
+    rules = RULES_OF_FIELDS if unread else (*RULES_OF_FIELDS, *RULES_OF_THE_WHOLE)
+    return [finding for rule in rules for finding in rule(graph)]
 
 
 def targets_exist(graph: Graph) -> Iterator[Finding]:
     for name in ("start", "fallback"):
         target: str = getattr(graph.header, name)
-        if target not in graph.nodes:
-            yield Finding("", (name,), f"there is no node '{short(target)}'{nearest(target, graph.nodes)}")
+        if target not in graph.ids:
+            yield Finding("", (name,), f"there is no node '{short(target)}'{nearest(target, graph.ids)}")
+    ids = graph.ids
     for node, path, value in _all_pieces(graph):
-        if isinstance(value, Target) and value not in graph.nodes:
-            yield Finding(node.id, path, f"there is no node '{short(value)}'{nearest(value, graph.nodes)}")
+        if isinstance(value, Target) and value not in ids:
+            yield Finding(node.id, path, f"there is no node '{short(value)}'{nearest(value, ids)}")
 
 
 def fallback_is_a_person(graph: Graph) -> Iterator[Finding]:
@@ -253,19 +266,22 @@ def menus_are_short(graph: Graph) -> Iterator[Finding]:
             )
 
 
-RULES: tuple[Callable[[Graph], Iterator[Finding]], ...] = (
+Rule = Callable[[Graph], Iterator[Finding]]
+RULES_OF_FIELDS: tuple[Rule, ...] = (
     targets_exist,
     fallback_is_a_person,
-    questions_lead_to_a_person,
     languages_are_complete,
     languages_are_the_flows,
     choices_differ,
     choices_can_be_said_in_every_language,
     names_are_known,
+    menus_are_short,
+)
+RULES_OF_THE_WHOLE: tuple[Rule, ...] = (
+    questions_lead_to_a_person,
     silent_loops,
     nodes_are_reachable,
     variables_are_set,
-    menus_are_short,
 )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 import types
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Union, get_args, get_origin
 from zoneinfo import ZoneInfo
@@ -51,11 +52,57 @@ def load_flow(text: str, name: str, *, file: str | None = None, known: Known = N
 
     `name` is what other flows and entry points call it: the file's name without .yaml. `file` is only for messages.
     """
+    reading = read_flow(text, name, file=file, known=known)
+    if reading.header is None or reading.errors:
+        raise FlowError(reading.errors)
+    return Flow(
+        name=name,
+        version=version_of(text),
+        title=reading.header.title,
+        languages=reading.header.languages,
+        start=reading.header.start,
+        fallback=reading.header.fallback,
+        zone=ZoneInfo(reading.header.zone),
+        limits=reading.header.limits,
+        nodes=reading.nodes,
+        warnings=tuple(sorted(reading.faults, key=lambda fault: (fault.line, fault.column))),
+    )
+
+
+def check(text: str, name: str, known: Known = NOTHING_KNOWN, *, file: str | None = None) -> list[Fault]:
+    """Every fault and warning of a flow, in the order of the file; never raises. With errors the flow cannot go live.
+
+    One mistake hides as little as possible: the nodes that can be read are checked beside those that cannot.
+    """
+    try:
+        faults = read_flow(text, name, file=file, known=known).faults
+    except FlowError as error:
+        return list(error.faults)
+    return sorted(faults, key=lambda fault: (fault.line, fault.column))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A flow file as far as it can be read: `nodes` are those whose fields are right, `header` is None when its are
+    not.
+    """
+
+    document: Document
+    header: FlowHeader | None
+    nodes: Mapping[str, Node]
+    faults: list[Fault]
+
+    @property
+    def errors(self) -> list[Fault]:
+        return [fault for fault in self.faults if fault.severity == "error"]
+
+
+def read_flow(text: str, name: str, *, file: str | None = None, known: Known = NOTHING_KNOWN) -> Reading:
+    """Read and check a flow, whatever is wrong with its fields. FlowError when it is no YAML mapping at all."""
     file = file or f"{name}.yaml"
     if not _FLOW_NAME.match(name):
         raise FlowError([Fault(f"'{short(name)}' is not a name for a flow: use small letters, digits, _ and -", file)])
-    document = read_yaml(text, file)
-    return _Loader(document, file).load(name, version_of(text), known)
+    return _Loader(read_yaml(text, file), file).read(known)
 
 
 def load_flow_file(path: FilePath, *, known: Known = NOTHING_KNOWN) -> Flow:
@@ -84,29 +131,16 @@ class _Loader:
         self.file = file
         self.faults: list[Fault] = []
 
-    def load(self, name: str, version: str, known: Known) -> Flow:
+    def read(self, known: Known) -> Reading:
         value = self.document.value
         if not isinstance(value, dict):
             raise FlowError([self._fault("a flow file is a mapping: title, languages, start, fallback, nodes", ())])
         header = self._header(value)
         nodes = self._nodes(value)
-        if self.faults or header is None:
-            raise FlowError(self.faults)
-        findings = [self._from_finding(finding) for finding in lint(header, nodes, known)]
-        if any(fault.severity == "error" for fault in findings):
-            raise FlowError(fault for fault in findings if fault.severity == "error")
-        return Flow(
-            name=name,
-            version=version,
-            title=header.title,
-            languages=header.languages,
-            start=header.start,
-            fallback=header.fallback,
-            zone=ZoneInfo(header.zone),
-            limits=header.limits,
-            nodes=nodes,
-            warnings=tuple(sorted(findings, key=lambda fault: (fault.line, fault.column))),
-        )
+        if header is not None and nodes:
+            unread = self._ids(value) - nodes.keys()
+            self.faults.extend(map(self._from_finding, lint(header, nodes, known, unread)))
+        return Reading(self.document, header, nodes, self.faults)
 
     def _header(self, value: Mapping[str, Any]) -> FlowHeader | None:
         fields = {key: item for key, item in value.items() if key != "nodes"}
@@ -128,6 +162,11 @@ class _Loader:
             return {}
         read = {id_: self._node(id_, fields) for id_, fields in nodes.items()}
         return {id_: node for id_, node in read.items() if node is not None}
+
+    @staticmethod
+    def _ids(value: Mapping[str, Any]) -> set[str]:
+        nodes = value.get("nodes")
+        return set(nodes) if isinstance(nodes, dict) else set()
 
     def _node(self, id_: str, fields: Any) -> Node | None:
         at: Path = ("nodes", id_)

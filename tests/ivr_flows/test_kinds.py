@@ -4,6 +4,7 @@ told. The tables stand in nodes/<kind>_cases.py and are run by nodes/test_every_
 
 from __future__ import annotations
 
+import itertools
 import typing
 from collections.abc import Iterator
 from functools import cache
@@ -53,7 +54,7 @@ def ways_walked(kind: str) -> set[Field]:
 def walked_in(case: Case, caller: Caller, kind: str) -> Iterator[Field]:
     flow = case.flow()
     entered = [fact.node for fact in caller.facts if isinstance(fact, NodeEntered)]
-    for here, following in zip(entered, entered[1:], strict=False):
+    for here, following in itertools.pairwise(entered):
         node = flow.nodes.get(here)
         if node is not None and node.kind == kind:
             yield from fields_towards(node, following)

@@ -61,6 +61,15 @@ def entry_point(session: Session, store: FlowStore, number: str) -> EntryPoint |
     )
 
 
+def live_version_for(session: Session, flow: str, number: str, call_sid: str) -> str | None:
+    """The version that answers a call which begins now; None: the live one.
+
+    `number` is the caller's (E.164 or `anonymous`). The answer is the same for the same call, so that a canary's share
+    can be drawn from `call_sid`.
+    """
+    return None
+
+
 def seed_numbers(session: Session, store: FlowStore) -> int:
     """Give every number of the flow folder's entry points a row, where it has none yet; how many were added."""
     added = 0

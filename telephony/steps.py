@@ -35,7 +35,7 @@ from ivr_flows.facts import Fact, FlowEntered, KeyPressed, NotUnderstood, Person
 from ivr_flows.instructions import EnterQueue, Play, RecordVoicemail, Say, SendSms, TransferToAgent
 from ivr_flows.state import CallContext
 from ivr_flows.state import State as FlowState
-from telephony.flows import entry_point
+from telephony.flows import entry_point, live_version_for
 from telephony.forms import CallForm
 from telephony.models import Leg, WebhookReceipt
 from telephony.place import Place, lock_place, place_of_call
@@ -64,7 +64,8 @@ def start_call(session: Session, room: Room, form: CallForm) -> str:
         return room.documents.goodbye("not_in_use", point.language if point else None)
     interaction = _open(session, form, point)
     session.add(_caller_leg(session, interaction, form.call_sid))
-    flow = room.flows.get(point.flow)
+    version = live_version_for(session, point.flow, interaction.remote_address, form.call_sid)
+    flow = room.flows.get(point.flow, version)
     move(session, interaction, State.IN_FLOW, actor="flow", reason=flow.name)
     place = Place.begin(session, interaction, form.call_sid)
     _record(session, place, "flow.entered", flow=flow.name, version=flow.version)

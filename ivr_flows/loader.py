@@ -143,12 +143,12 @@ class _Loader:
         return Reading(self.document, header, nodes, self.faults)
 
     def _header(self, value: Mapping[str, Any]) -> FlowHeader | None:
-        fields = {key: item for key, item in value.items() if key != "nodes"}
+        fields = {key: item for key, item in value.items() if key not in ("nodes", "scenarios")}
         try:
             return FlowHeader.model_validate(fields)
         except ValidationError as error:
             self.faults.extend(
-                faults_from_pydantic(error, FlowHeader, self.document, self.file, extra_fields=("nodes",))
+                faults_from_pydantic(error, FlowHeader, self.document, self.file, extra_fields=("nodes", "scenarios"))
             )
             return None
 

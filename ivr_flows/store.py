@@ -20,6 +20,7 @@ from ivr_flows.patterns import NODE_ID_PATTERN
 from ivr_flows.schema import Flow
 
 ENTRY_POINTS = "entry_points"
+SCENARIOS_ENDING = ".scenarios.yaml"
 _NAME = re.compile(NODE_ID_PATTERN)
 _VERSION = re.compile(r"[0-9a-f]{16}\Z")
 CHECK_EVERY_S = 1.0
@@ -96,6 +97,11 @@ def _read(path: Path) -> str | None:
             return stream.read()
     except FileNotFoundError:
         return None
+
+
+def is_scenarios_file(path: Path) -> bool:
+    """Test calls stand beside their flow in <flow>.scenarios.yaml: no flow of their own."""
+    return path.name.endswith(SCENARIOS_ENDING)
 
 
 def _look(path: Path) -> tuple[int, int, int] | None:
@@ -196,7 +202,7 @@ class FlowStore:
                 self._lock.release()
 
     def _look_at_files(self) -> None:
-        files = {path.stem: path for path in sorted(self._folder.glob("*.yaml"))}
+        files = {path.stem: path for path in sorted(self._folder.glob("*.yaml")) if not is_scenarios_file(path)}
         looks = {name: look for name, path in files.items() if (look := _look(path)) is not None}
         changed = {name for name, look in looks.items() if self._seen.get(name) != look}
         gone = self._seen.keys() - files.keys()

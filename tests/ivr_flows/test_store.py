@@ -245,3 +245,9 @@ def test_callers_do_not_wait_while_another_looks_at_the_files(folder):
     may_go_on.set()
     other.join(10)
     assert store.get("main").title == "Second"
+
+
+def test_test_calls_beside_a_flow_are_no_flow(folder):
+    (folder / "main.scenarios.yaml").write_text("scenarios: []")
+    store = store_of(folder)
+    assert (store.names(), store.problems()) == (["main"], {})

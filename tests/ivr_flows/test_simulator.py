@@ -1,0 +1,162 @@
+"""A call played without a telephone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ivr_flows import FlowStore, load_flow
+from ivr_flows.simulator import Simulation, simulate
+
+CHRISTMAS = "2026-12-25T12:00:00-05:00"
+
+
+@pytest.fixture
+def play(demo: FlowStore):
+    def call(*acts: dict[str, Any], flow: str = "main", **given: Any) -> Simulation:
+        return simulate(demo.get(flow), given, acts, demo.get)
+
+    return call
+
+
+def heard(simulation: Simulation, step: int = -1) -> str:
+    return " ".join(one.say or f"[{one.play}]" for one in simulation.steps[step].heard)
+
+
+def test_the_call_begins_with_what_the_caller_hears_and_waits_for(play):
+    call = play()
+    assert "For sales, press 1." in heard(call)
+    assert (call.waiting_for, call.node, call.ended) == ("key_or_speech", "main_menu", None)
+    assert call.steps[0].nodes == ("office_hours", "welcome", "main_menu")
+    assert call.steps[0].edges == (("office_hours", "welcome"), ("welcome", "main_menu"))
+
+
+def test_a_key_goes_where_its_choice_points(play):
+    call = play({"press": "1"})
+    assert (call.waiting_for, call.node) == ("queue", "sales")
+    assert call.steps[-1].edges == (("main_menu", "sales"),)
+    assert "pressed 1" in call.steps[-1].facts
+
+
+def test_words_are_understood_as_on_the_telephone(play):
+    assert play({"say": "billing please", "confidence": 0.8}).node == "billing"
+    assert play({"say": "billing please", "confidence": 0.1}).node == "main_menu"
+
+
+def test_the_caller_who_waits_hears_the_question_again_and_reaches_a_person_in_the_end(play):
+    assert "Sorry, I did not get that." in heard(play({"wait_s": 6}))
+    assert play({"wait_s": 15}).node == "front_desk"
+    assert play({"silence": True}, {"silence": True}, {"silence": True}).node == "front_desk"
+
+
+def test_waiting_goes_on_where_it_stopped(play):
+    assert len(play({"wait_s": 3}, {"wait_s": 3}).steps[-1].heard) > 0
+    assert len(play({"wait_s": 3}).steps[-1].heard) == 0
+
+
+def test_nodes_of_another_flow_carry_its_name(play):
+    call = play({"press": "2"})
+    assert call.node == "support/account"
+    assert call.steps[-1].edges[-2:] == (
+        ("support", "support/known_caller"),
+        ("support/known_caller", "support/account"),
+    )
+
+
+def test_a_flow_that_is_not_there_is_met_as_in_a_call(demo):
+    call = simulate(demo.get("main"), {}, [{"press": "2"}])
+    assert call.node == "front_desk"
+
+
+def test_the_callers_record_and_clock_are_given(play):
+    assert play(customer={"account_number": "40712255"}, flow="support").node == "support_queue"
+    assert "We are closed today." in heard(play(at=CHRISTMAS))
+
+
+def test_keys_end_at_the_finish_key(play):
+    call = play({"press": "40712255#"}, flow="support")
+    assert "I have 4, 0, 7, 1, 2, 2, 5, 5." in heard(call)
+    assert play({"press": "40712255#"}, {"press": "1"}, flow="support").steps[-1].variables == {
+        "account_number": "40712255"
+    }
+
+
+@pytest.mark.parametrize(
+    ("queue", "acts", "ended", "node"),
+    [
+        ({"wait_s": 40}, [{"wait_s": 39}], None, "sales"),
+        ({"wait_s": 40}, [{"wait_s": 40}], "answered", "sales"),
+        ({"max_wait_s": 60}, [{"wait_s": 59}], None, "sales"),
+        ({"max_wait_s": 60}, [{"wait_s": 60}], None, "sales_message"),
+        ({}, [{"press": "*"}], None, "sales_message"),
+        ({}, [{"agent_answers": True}], "answered", "sales"),
+        ({}, [{"leaves_queue": "overflow"}], None, "sales_message"),
+        ({}, [{"leaves_queue": "timeout"}, {"message_s": 12}], "voicemail", "sales_message"),
+        ({}, [{"press": "*"}, {"hang_up": True}, {"message_s": 12}], "voicemail", "sales_message"),
+        ({}, [{"hang_up": True}], "caller_hung_up", "sales"),
+    ],
+)
+def test_a_queue_goes_as_it_is_given(play, queue, acts, ended, node):
+    call = play({"press": "1"}, *acts, queues={"sales": queue})
+    assert (call.ended, call.node, call.problems) == (ended, node, ())
+
+
+def test_texts_that_are_sent_are_shown(play):
+    call = play({"press": "2"}, at=CHRISTMAS)
+    assert "https://meridian.example/help" in call.steps[-1].texts[0]
+    assert call.ended == "contained"
+
+
+def test_time_passes_with_waiting_only(play):
+    call = play({"press": "1"}, {"wait_s": 30}, at="2026-03-03T12:00:00+00:00")
+    assert [step.at.isoformat()[11:19] for step in call.steps] == ["12:00:00", "12:00:00", "12:00:30"]
+
+
+@pytest.mark.parametrize(
+    ("act", "problem"),
+    [
+        ({"press": "12"}, "presses 12: only 1 is taken here, 2 comes too late"),
+        ({"message_s": 5}, "leaves a message of 5 s: no message is recorded here; a key or words are awaited"),
+        ({"agent_answers": True}, "an agent answers: nobody is called here; a key or words are awaited"),
+        ({"transfer": "busy"}, "transfer: busy: nobody is called here; a key or words are awaited"),
+    ],
+)
+def test_an_act_that_means_nothing_here_is_said_so(play, act, problem):
+    assert play(act).problems == (problem,)
+
+
+def test_acts_after_the_end_change_nothing(play):
+    call = play({"hang_up": True}, {"press": "1"})
+    assert call.ended == "caller_hung_up"
+    assert call.problems == ("presses 1: the call is over",)
+
+
+@pytest.mark.parametrize(
+    ("given", "acts"),
+    [
+        ({"at": "2026-03-03T12:00:00"}, []),
+        ({"weather": "fine"}, []),
+        ({}, [{}]),
+        ({}, [{"press": "1", "say": "sales"}]),
+        ({}, [{"press": "A"}]),
+        ({}, [{"confidence": 0.4}]),
+        ({}, [{"silence": True}] * 501),
+        ({"queues": {"sales": {"wait_s": 1e9}}}, []),
+    ],
+)
+def test_what_cannot_be_read_is_refused(play, given, acts):
+    with pytest.raises(ValidationError):
+        play(*acts, **given)
+
+
+def test_the_same_acts_give_the_same_call_as_json(play):
+    acts = ({"say": "sales"}, {"wait_s": 40}, {"hang_up": True})
+    assert play(*acts).to_json() == play(*acts).to_json()
+    assert play(*acts).to_json()["steps"][1]["act"] == {"say": "sales"}
+
+
+def test_test_calls_in_a_flows_own_file_leave_the_flow_as_it_is():
+    flow = load_flow("title: T\nstart: d\nfallback: d\nnodes: {d: {kind: queue, queue: sales}}\nscenarios: []\n", "t")
+    assert simulate(flow, {}, []).waiting_for == "queue"

@@ -21,9 +21,10 @@ MAX_NODES = 5000
 class Limits(BaseModel):
     """`steps` is how many nodes one call may pass before it is taken to the fallback."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     steps: int = Field(default=100, ge=5, le=1000)
+    """How many nodes one call may pass before it is taken to the fallback."""
 
 
 class FlowHeader(BaseModel):
@@ -34,14 +35,20 @@ class FlowHeader(BaseModel):
     `zone` is the IANA time zone of `now` in conditions and texts.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
     title: str = Field(min_length=1, max_length=120)
+    """What people call this flow."""
     languages: tuple[LanguageTag, ...] = Field(default=("en",), min_length=1, max_length=20)
+    """The languages every prompt must have; the first is the default."""
     start: Target
+    """The node where a call begins."""
     fallback: Target
+    """Where a caller goes who asks for a person, is not understood or meets a limit: a queue, a voicemail or a transfer."""
     zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
+    """The IANA time zone of now in conditions and texts, such as America/New_York."""
     limits: Limits = Limits()
+    """How long one call may go on in this flow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +88,19 @@ def flow_json_schema() -> dict[str, Any]:
         "maxProperties": MAX_NODES,
         "additionalProperties": {"oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in KINDS]},
     }
+    schema["properties"]["scenarios"] = {"type": "array", "description": "Test calls; `flask flows test` runs them."}
     schema["required"] = [*schema.get("required", []), "nodes"]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    _leave_out_noise(schema)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A flow", **schema}
+
+
+def _leave_out_noise(schema: Any) -> None:
+    """Titles that repeat the field's name and defaults that say null would only stand in an author's way."""
+    for part in schema.values() if isinstance(schema, dict) else schema:
+        if isinstance(part, dict | list):
+            _leave_out_noise(part)
+    if isinstance(schema, dict):
+        if isinstance(schema.get("title"), str):
+            del schema["title"]
+        if schema.get("default", "") is None:
+            del schema["default"]

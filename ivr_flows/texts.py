@@ -185,11 +185,19 @@ _PART_SCHEMA: dict[str, Any] = {
     "anyOf": [
         {
             "type": "object",
-            "properties": {"say": _TEXT_SCHEMA, "language": {"type": "string"}},
+            "properties": {
+                "say": {"description": "A text to speak, one or one for each language.", **_TEXT_SCHEMA},
+                "language": {"description": "The language it is spoken in, whatever the caller's.", "type": "string"},
+            },
             "required": ["say"],
             "additionalProperties": False,
         },
-        {"type": "object", "properties": {"play": _TEXT_SCHEMA}, "required": ["play"], "additionalProperties": False},
+        {
+            "type": "object",
+            "properties": {"play": {"description": "The address of a recording to play.", **_TEXT_SCHEMA}},
+            "required": ["play"],
+            "additionalProperties": False,
+        },
     ]
 }
 

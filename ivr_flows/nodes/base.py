@@ -107,13 +107,15 @@ class Call(Protocol):
 class Node(BaseModel):
     """A step of a flow. `title` is what people read in paths and pages; without it the id is made readable."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
     on_path: ClassVar[bool] = True  # False: silent work that a reader of the caller's path can do without
     asks: ClassVar[bool] = False  # the caller must answer
     kind: str
+    """What this step does."""
     id: SkipJsonSchema[str] = Field(exclude=True)
     title: str | None = Field(default=None, min_length=1, max_length=60)
+    """What people read in paths and on the diagram; without it the id is made readable."""
 
     @abstractmethod
     def enter(self, call: Call) -> Outcome:
@@ -140,7 +142,13 @@ class Node(BaseModel):
 class Part(BaseModel):
     """A piece of a node that has fields of its own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
 
 
 FieldPath = tuple[str | int, ...]

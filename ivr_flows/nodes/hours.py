@@ -103,8 +103,11 @@ class DatedException(Part):
     """
 
     date: Annotated[str, BeforeValidator(_whole_date)]
+    """The date: 2026-12-24, or 12-24 for every year."""
     hours: Annotated[Spans, BeforeValidator(read_spans, json_schema_input_type=str | list[str])]
+    """The times of that date: 08:00-12:00, a list of such, or closed."""
     name: str | None = Field(default=None, max_length=60)
+    """What people call the day."""
 
     def is_on(self, day: Date) -> bool:
         return self.date in (day.isoformat(), day.strftime("%m-%d"))
@@ -114,7 +117,9 @@ class PublicHolidays(Part):
     """Public holidays of a country (ISO code), and of a part of it where they differ: {country: US, part: CA}"""
 
     country: Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN)]
+    """The country's ISO code, such as US, GB or MX."""
     part: str | None = None
+    """A part of the country whose holidays differ, such as CA."""
 
     @model_validator(mode="after")
     def _is_known(self) -> PublicHolidays:
@@ -152,18 +157,26 @@ class HoursNode(Node):
     """
 
     kind: Literal["hours"] = "hours"
+    """Go one way when the company is open and another when it is closed."""
     on_path: ClassVar[bool] = False
     zone: Annotated[str, AfterValidator(known_zone)]
+    """The IANA time zone of the times, such as America/New_York."""
     weekly: Annotated[
         dict[str, Spans], BeforeValidator(read_weekly, json_schema_input_type=str | dict[str, str | list[str]])
     ]
+    """Times by day: {mon-fri: 08:00-20:00, sat: [09:00-13:00, 14:00-17:00]}, or 24/7."""
     exceptions: tuple[DatedException, ...] = Field(default=(), max_length=400)
+    """Dates with times of their own; they go before holidays and weekly times."""
     holidays: (
         Annotated[PublicHolidays, BeforeValidator(_holidays_short, json_schema_input_type=str | PublicHolidays)] | None
     ) = None
+    """The country whose public holidays count: US, or {country: US, part: CA}."""
     open: Target
+    """The node to go to while open."""
     closed: Target
+    """The node to go to while closed."""
     holiday: Target | None = None
+    """The node to go to on a public holiday; without it to closed."""
 
     def enter(self, call: Call) -> Outcome:
         is_open, reason, is_holiday = self.at(call.context.now)

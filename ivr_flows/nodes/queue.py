@@ -27,10 +27,15 @@ class QueueNode(Node):
     """
 
     kind: Literal["queue"] = "queue"
+    """Let the caller wait for a person."""
     queue: Name
+    """The key of the queue."""
     before: PromptText | None = None
+    """Said once, before the wait begins."""
     priority_min: int = Field(default=0, ge=-60, le=120)
+    """A head start in minutes over others who wait, added to the entry point's."""
     unanswered: Target | None = None
+    """Where the call goes when nobody answered in time; without it to the flow's fallback."""
 
     def enter(self, call: Call) -> Outcome:
         priority = self.priority_min + call.context.priority_min

@@ -22,9 +22,13 @@ class SmsNode(Node):
     """
 
     kind: Literal["sms"] = "sms"
+    """Send the caller a text and go on."""
     text: Text
+    """The message."""
     next: Target
+    """The node that comes after."""
     no_number: Target | None = None
+    """Where a caller goes whose number takes no texts; without it to next."""
 
     def enter(self, call: Call) -> Outcome:
         if not _TEXTABLE.match(call.context.caller):

@@ -28,12 +28,19 @@ class TransferNode(Node):
     """
 
     kind: Literal["transfer"] = "transfer"
+    """Connect the caller to a number, an agent or another flow."""
     number: E164 | None = None
+    """The number to call, such as +15005550020."""
     agent: Text | None = None
+    """The agent to ring, mostly {{ customer.preferred_agent }}."""
     flow: Name | None = None
+    """The flow to go on with; variables and language are kept."""
     before: PromptText | None = None
+    """Said before the transfer."""
     timeout_s: int = Field(default=20, ge=5, le=120)
+    """How many seconds it rings."""
     fallback: Target | None = None
+    """Where the call goes when nobody answers; without it to the flow's fallback."""
 
     @model_validator(mode="after")
     def _has_one_destination(self) -> TransferNode:

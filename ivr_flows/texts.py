@@ -140,7 +140,7 @@ class Target(str):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"type": "string", "minLength": 1}
+        return {"type": "string", "minLength": 1, "format": "node-id"}
 
 
 @dataclass(frozen=True, slots=True)

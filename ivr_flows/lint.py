@@ -10,7 +10,6 @@ from ivr_flows.expressions import variables_used
 from ivr_flows.faults import Severity, nearest, short
 from ivr_flows.nodes import Node
 from ivr_flows.nodes.base import FieldPath, pieces
-from ivr_flows.nodes.collect import CollectNode
 from ivr_flows.nodes.menu import MenuNode
 from ivr_flows.nodes.queue import QueueNode
 from ivr_flows.nodes.set import SetNode
@@ -36,10 +35,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What exists around the flow. None: not known here, so not checked."""
+    """What exists around the flow: keys of queues, names of flows, our own numbers (E.164), articles.
+
+    None: not known here, so not checked.
+    """
 
     queues: Collection[str] | None = None
     flows: Collection[str] | None = None
+    numbers: Collection[str] | None = None
+    articles: Collection[str] | None = None
 
 
 NOTHING_KNOWN = Known()
@@ -243,8 +247,7 @@ def nodes_are_reachable(graph: Graph) -> Iterator[Finding]:
 
 
 def variables_are_set(graph: Graph) -> Iterator[Finding]:
-    known = {node.into for node in graph.nodes.values() if isinstance(node, CollectNode)}
-    known |= {name for node in graph.nodes.values() if isinstance(node, SetNode) for name in node.variables}
+    known = {name for node in graph.nodes.values() for name in node.sets()}
     for node, path, value in _all_pieces(graph):
         for name in sorted(set().union(*map(variables_used, _sources(value))) - known):
             yield Finding(node.id, path, f"uses the variable '{short(name)}', which this flow never sets", "warning")

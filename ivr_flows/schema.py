@@ -44,7 +44,7 @@ class FlowHeader(BaseModel):
     start: Target
     """The node where a call begins."""
     fallback: Target
-    """Where a caller goes who asks for a person, is not understood or meets a limit: a queue, a voicemail or a transfer."""
+    """A queue, a voicemail or a transfer: where a caller goes who asks for a person or is not understood."""
     zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     """The IANA time zone of now in conditions and texts, such as America/New_York."""
     limits: Limits = Limits()

@@ -129,6 +129,12 @@ class Node(BaseModel):
     def ways(self) -> Iterator[Way]:
         """Every way out of this node."""
 
+    def sets(self) -> Iterator[str]:
+        """The variables that this node gives a value."""
+        for name in ("into", "variables"):
+            value = getattr(self, name, None)
+            yield from (value,) if isinstance(value, str) else value or ()
+
     @property
     def reaches_person(self) -> bool:
         """Whether the caller gets to a person or can leave a message here."""

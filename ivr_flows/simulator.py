@@ -56,7 +56,9 @@ CALLER, CALLED = "+15550100123", "+15550100100"
 Waiting = Literal["key", "speech", "key_or_speech", "queue", "message", "transfer", "agent"]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """What people write must be known to the last field."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
@@ -78,7 +80,7 @@ Moment = Annotated[datetime, AfterValidator(_with_zone)]
 Seconds = Annotated[float, Field(gt=0, le=MAX_WAIT_S)]
 
 
-class GivenQueue(_Strict):
+class GivenQueue(Strict):
     """How a queue stands. An agent answers after `wait_s` of waiting; without it nobody does."""
 
     wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] | None = None
@@ -88,15 +90,32 @@ class GivenQueue(_Strict):
     max_wait_s: Seconds = QUEUE_MAX_WAIT_S
 
 
-class GivenAnswer(_Strict):
-    """What another system answers to a look-up."""
+def _answer(value: Any) -> Any:
+    return {"timeout": True} if value == "timeout" else value
+
+
+class GivenAnswer(Strict):
+    """What another system answers to a look-up: {status: 200, json: {…}}, or `timeout`."""
 
     status: int = Field(default=200, ge=100, le=599)
     answer: Any = Field(default=None, alias="json")
+    timeout: bool = False
 
 
-class Given(_Strict):
-    """The world a simulated call happens in. Everything has a default: a known clock, a caller nobody knows."""
+def _yes(value: Any) -> Any:
+    if value is not True:
+        raise PydanticCustomError("flow", "must be true")
+    return value
+
+
+Yes = Annotated[bool, BeforeValidator(_yes)]
+
+
+class Given(Strict):
+    """The world a simulated call happens in. Everything has a default: a known clock, a caller nobody knows.
+
+    `lookups` go by the node that asks or by the address it asks; `missing_flows` are other flows that are not there.
+    """
 
     at: Moment = NOON
     caller: str = Field(default=CALLER, max_length=100)
@@ -104,21 +123,22 @@ class Given(_Strict):
     language: LanguageTag | None = None
     priority_min: int = Field(default=0, ge=-60, le=240)
     customer: dict[str, Any] = Field(default_factory=dict, max_length=100)
-    lookups: dict[str, Literal["timeout"] | GivenAnswer] = Field(default_factory=dict, max_length=100)
+    lookups: dict[str, Annotated[GivenAnswer, BeforeValidator(_answer)]] = Field(default_factory=dict, max_length=100)
     queues: dict[str, GivenQueue] = Field(default_factory=dict, max_length=200)
+    missing_flows: tuple[str, ...] = Field(default=(), max_length=100)
     callback_slots: list[Any] = Field(default_factory=list, max_length=100)
 
 
-class Act(_Strict):
+class Act(Strict):
     """One thing that happens on the call; exactly one field. `confidence` goes with `say`."""
 
     press: Annotated[str, BeforeValidator(_keys), Field(max_length=64)] | None = None
     say: str | None = Field(default=None, max_length=500)
     confidence: float | None = Field(default=None, ge=0, le=1)
-    silence: Literal[True] | None = None
-    hang_up: Literal[True] | None = None
+    silence: Yes | None = None
+    hang_up: Yes | None = None
     wait_s: Seconds | None = None
-    agent_answers: Literal[True] | None = None
+    agent_answers: Yes | None = None
     transfer: Literal["answered", "busy", "no-answer", "failed"] | None = None
     message_s: Seconds | None = None
     leaves_queue: str | None = Field(default=None, min_length=1, max_length=60)
@@ -248,6 +268,7 @@ class SimulatedCall:
         self.problems: list[str] = []
         self._flow = flow
         self._flows = flows
+        self._been_in = {flow.name: flow}
         self._at = given.at
         self._since = given.at
         context = CallContext(given.caller, given.called, given.at, given.customer, given.language, given.priority_min)
@@ -259,6 +280,11 @@ class SimulatedCall:
     @property
     def state(self) -> State:
         return self._state
+
+    @property
+    def been_in(self) -> tuple[Flow, ...]:
+        """The flows that the call has come through."""
+        return tuple(self._been_in.values())
 
     @property
     def node(self) -> str:
@@ -439,9 +465,11 @@ class SimulatedCall:
         """The flow under test stands for its name: a draft that comes back to itself finds the draft."""
         if name == self._flow.name and version in (None, self._flow.version):
             return self._flow
-        if self._flows is None:
+        if self._flows is None or name in self.given.missing_flows:
             raise FlowError([Fault(f"there is no flow '{name[:60]}' here", f"{name[:60]}.yaml")])
-        return self._flows(name, version)
+        found = self._flows(name, version)
+        self._been_in[name] = found
+        return found
 
     def _problem(self, act: Act, why: str) -> None:
         self.problems.append(f"{act.describe()}: {why}")

@@ -15,6 +15,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     import telephony
     from app import accounts, admin, cli, db, desktop, health, logs, pages, postgres, routing
     from app.accounts.entry import PUBLIC, enter
+    from app.flows import cli as flows_cli
     from telephony.speech_report import speech_report
 
     settings = settings or Settings.from_env()
@@ -32,6 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     desktop.init(app, settings)
     admin.init(app, settings)
     cli.init(app)
+    flows_cli.init(app)
     recordings.init(app, settings)
     digital_channels.init(app, settings)
     telephony.register(app, settings)

@@ -138,9 +138,14 @@ def scenarios_of(
     FlowError as for `scenarios_in`. Files default to the flow's name.
     """
     found = scenarios_in(own_text, file or f"{flow.name}.yaml", nodes=flow.nodes)
-    if beside_text is None or not beside_text.strip():
+    if beside_text is None or is_blank(beside_text):
         return found
     return found + scenarios_in(beside_text, beside_file or f"{flow.name}{SCENARIOS_ENDING}", nodes=flow.nodes)
+
+
+def is_blank(text: str) -> bool:
+    """Whether a file holds comments at most."""
+    return all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines())
 
 
 def scenarios_of_file(flow: Flow, path: FilePath) -> list[PlacedScenario]:

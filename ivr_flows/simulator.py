@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from ivr_flows.engine import FlowLookup, Step, resume, start
@@ -62,10 +62,14 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-def _with_zone(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise PydanticCustomError("flow", "must say its zone, for instance 2026-03-03T12:00:00-05:00")
-    return value
+def _moment(value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        moment = None
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise PydanticCustomError("flow", "must be a time with its zone, for instance 2026-03-03T12:00:00-05:00")
+    return moment
 
 
 def _keys(value: Any) -> Any:
@@ -76,7 +80,7 @@ def _keys(value: Any) -> Any:
     return text
 
 
-Moment = Annotated[datetime, AfterValidator(_with_zone)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 Seconds = Annotated[float, Field(gt=0, le=MAX_WAIT_S)]
 
 

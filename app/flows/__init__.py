@@ -1,0 +1,1 @@
+"""Flows as admins and engineers work on them."""

@@ -1,0 +1,16 @@
+"""`flask --app app flows …`: what an engineer does with flow files from a terminal."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask.cli import AppGroup
+
+from app.flows.test_calls import test_command
+
+flows_group = AppGroup("flows", help="Work on flow files.")
+flows_group.add_command(test_command)
+
+
+def init(app: Flask) -> None:
+    """Add the commands."""
+    app.cli.add_command(flows_group)

@@ -25,6 +25,7 @@ NAMES = ("vars", "customer", "call", "now", "value")
 MAX_TEMPLATE_CHARS = 4000
 MAX_TEXT_CHARS = 3000
 MAX_NUMBER = 10**15
+CLOCK_NAMES = frozenset({"hour", "minute", "weekday", "date"})
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _ALLOWED = (
@@ -169,6 +170,7 @@ def _is_number(value: object) -> bool:
 _SANDBOX = _Sandbox()
 
 
+@lru_cache(maxsize=8192)
 def check_template(source: str) -> None:
     """BadTemplate when the text is no safe template."""
     if len(source) > MAX_TEMPLATE_CHARS:
@@ -178,6 +180,7 @@ def check_template(source: str) -> None:
     _check_tree(_parsed(lambda: _SANDBOX.parse(source)))
 
 
+@lru_cache(maxsize=8192)
 def check_expression(source: str) -> None:
     """BadTemplate when the condition is no safe expression."""
     if len(source) > MAX_TEMPLATE_CHARS:
@@ -228,7 +231,12 @@ def clock_names(now: datetime) -> dict[str, Any]:
 
 def variables_used(source: str) -> set[str]:
     """Names looked up in `vars`, for the linter: {{ vars.account }} uses "account"."""
-    return set(re.findall(r"\bvars\.([A-Za-z_][A-Za-z0-9_]*)", source))
+    return names_used(source, "vars")
+
+
+def names_used(source: str, of: str) -> set[str]:
+    """What a text or a condition looks up in one of NAMES: `now.hour < 9` uses "hour" of "now"."""
+    return set(re.findall(rf"(?<![\w.]){of}\.([A-Za-z_][A-Za-z0-9_]*)", source)) if f"{of}." in source else set()
 
 
 def _is_plain(source: str) -> bool:
@@ -292,6 +300,7 @@ def _expression(source: str) -> Callable[..., Any]:
 
 
 __all__ = [
+    "CLOCK_NAMES",
     "BadTemplate",
     "TextTooLong",
     "check_expression",
@@ -299,6 +308,7 @@ __all__ = [
     "clock_names",
     "evaluate",
     "fill",
+    "names_used",
     "speakable",
     "spelled",
     "variables_used",

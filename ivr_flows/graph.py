@@ -51,7 +51,7 @@ def graph_of(
     """
     faults = check(text, name, known) if faults is None else faults
     blocks = _blocks(text)
-    document, hidden = _read_what_can_be_read(text, blocks)
+    document, hidden = _read_what_can_be_read(text, blocks, f"{name}.yaml")
     head = document.value if isinstance(document.value, dict) else {}
     fields = head.get("nodes")
     drawn = _Drawing(document, head, fields if isinstance(fields, dict) else {}, _severities(faults))
@@ -191,13 +191,13 @@ def _types_in(annotation: Any) -> Iterator[Any]:
         yield from _types_in(argument)
 
 
-def _read_what_can_be_read(text: str, blocks: list[_Block]) -> tuple[Document, list[_Block]]:
+def _read_what_can_be_read(text: str, blocks: list[_Block], file: str) -> tuple[Document, list[_Block]]:
     """The file's values; where it is no YAML, without the nodes at fault, which come second."""
     hidden: list[_Block] = []
     for _ in range(MAX_REPAIRS):
         try:
-            read_yaml(_without(text, hidden), "")
-            return _with_all_that_are_right(text, hidden)
+            document = read_yaml(_without(text, hidden), file)
+            return _with_all_that_are_right(text, hidden, file) if len(hidden) > 1 else (document, hidden)
         except FlowError as error:
             suspect = _block_at(blocks, hidden, error.faults[0].line)
         if suspect is None:
@@ -206,14 +206,14 @@ def _read_what_can_be_read(text: str, blocks: list[_Block]) -> tuple[Document, l
     return Document(), blocks
 
 
-def _with_all_that_are_right(text: str, hidden: list[_Block]) -> tuple[Document, list[_Block]]:
+def _with_all_that_are_right(text: str, hidden: list[_Block], file: str) -> tuple[Document, list[_Block]]:
     """Bring back every node that was hidden by suspicion only."""
     for block in list(hidden):
         others = [other for other in hidden if other is not block]
         with suppress(FlowError):
-            read_yaml(_without(text, others), "")
+            read_yaml(_without(text, others), file)
             hidden = others
-    return read_yaml(_without(text, hidden), ""), hidden
+    return read_yaml(_without(text, hidden), file), hidden
 
 
 def _block_at(blocks: list[_Block], hidden: list[_Block], line: int) -> _Block | None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from ivr_flows.expressions import variables_used
+import phonenumbers
+
+from ivr_flows.expressions import CLOCK_NAMES, names_used, variables_used
 from ivr_flows.faults import Severity, nearest, short
 from ivr_flows.nodes import Node
 from ivr_flows.nodes.base import FieldPath, pieces
+from ivr_flows.nodes.hangup import HangupNode
 from ivr_flows.nodes.menu import MenuNode
-from ivr_flows.nodes.queue import QueueNode
+from ivr_flows.nodes.play import PlayNode
+from ivr_flows.nodes.say import SayNode
 from ivr_flows.nodes.set import SetNode
 from ivr_flows.nodes.transfer import TransferNode
-from ivr_flows.nodes.voicemail import VoicemailNode
 from ivr_flows.schema import FlowHeader
 from ivr_flows.spoken import words_of
-from ivr_flows.texts import Audio, Condition, PromptText, Target, Text, Words
+from ivr_flows.texts import Audio, Condition, PromptText, SpokenPart, Target, Text, Words
 
 MAX_CHOICES_TO_BEAR = 5
 MAX_CHARS_TO_BEAR = 400
@@ -49,7 +53,7 @@ class Known:
 NOTHING_KNOWN = Known()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Graph:
     """A flow whose fields are right, before its whole is; `unread` are the ids of nodes whose fields are not."""
 
@@ -63,10 +67,28 @@ class Graph:
         """Every node's id, also of those that could not be read."""
         return {*self.nodes, *self.unread}
 
-    def targets_of(self, node: Node) -> set[str]:
-        """Where a call can go from here; the fallback stands for every way left open."""
-        targets = {way.to or self.header.fallback for way in node.ways()}
-        return targets & self.nodes.keys()
+    @cached_property
+    def pieces(self) -> list[tuple[Node, FieldPath, object]]:
+        """Every value of every node with the path of its field."""
+        return [(node, path, value) for node in self.nodes.values() for path, value in pieces(node)]
+
+    @cached_property
+    def targets(self) -> Mapping[str, set[str]]:
+        """Where a call can go from each node; the fallback stands for every way left open."""
+        return {
+            node.id: {way.to or self.header.fallback for way in node.ways()} & self.nodes.keys()
+            for node in self.nodes.values()
+        }
+
+    @cached_property
+    def people(self) -> set[str]:
+        """Where a caller gets to a person or can leave a message."""
+        return {node.id for node in self.nodes.values() if node.reaches_person}
+
+    @cached_property
+    def ends(self) -> set[str]:
+        """Where the call gets somewhere: to a person, to another flow, or to its end."""
+        return {node.id for node in self.nodes.values() if node.reaches_person or _leaves(node) or not any(node.ways())}
 
 
 def lint(
@@ -87,7 +109,7 @@ def targets_exist(graph: Graph) -> Iterator[Finding]:
         if target not in graph.ids:
             yield Finding("", (name,), f"there is no node '{short(target)}'{nearest(target, graph.ids)}")
     ids = graph.ids
-    for node, path, value in _all_pieces(graph):
+    for node, path, value in graph.pieces:
         if isinstance(value, Target) and value not in ids:
             yield Finding(node.id, path, f"there is no node '{short(value)}'{nearest(value, ids)}")
 
@@ -103,7 +125,7 @@ def fallback_is_a_person(graph: Graph) -> Iterator[Finding]:
 
 
 def questions_lead_to_a_person(graph: Graph) -> Iterator[Finding]:
-    reaching = _reaching(graph, {node.id for node in graph.nodes.values() if node.reaches_person})
+    reaching = _reaching(graph.targets, graph.people)
     for node in graph.nodes.values():
         if node.asks and node.id not in reaching:
             yield Finding(
@@ -113,7 +135,7 @@ def questions_lead_to_a_person(graph: Graph) -> Iterator[Finding]:
 
 def languages_are_complete(graph: Graph) -> Iterator[Finding]:
     languages = graph.header.languages
-    for node, path, value in _all_pieces(graph):
+    for node, path, value in graph.pieces:
         for text in _texts(value):
             yield from _missing_languages(node, path, text, languages)
         if isinstance(value, PromptText | Text | Words):
@@ -211,24 +233,46 @@ def choices_can_be_said_in_every_language(graph: Graph) -> Iterator[Finding]:
 
 
 def names_are_known(graph: Graph) -> Iterator[Finding]:
-    for node in graph.nodes.values():
-        if isinstance(node, QueueNode):
-            yield from _known_name(node, "queue", node.queue, "queue", graph.known.queues)
-        elif isinstance(node, VoicemailNode):
-            yield from _known_name(node, "mailbox", node.mailbox, "queue", graph.known.queues)
-        elif isinstance(node, TransferNode) and node.flow:
-            yield from _known_name(node, "flow", node.flow, "flow", graph.known.flows)
+    known = graph.known
+    things = {
+        "queue": ("queue", known.queues),
+        "mailbox": ("queue", known.queues),
+        "flow": ("flow", known.flows),
+        "article": ("article", known.articles),
+        "from": ("number of ours", known.numbers),
+    }
+    for node, path, value in graph.pieces:
+        what, names = things.get(str(path[-1]), ("", None)) if _is_own_field(path) else ("", None)
+        if names is not None and isinstance(value, str) and value not in names:
+            yield Finding(node.id, path, f"there is no {what} '{short(value)}'{nearest(value, names)}")
 
 
-def _known_name(node: Node, field: str, name: str, what: str, known: Collection[str] | None) -> Iterator[Finding]:
-    if known is not None and name not in known:
-        yield Finding(node.id, (field,), f"there is no {what} '{short(name)}'{nearest(name, known)}")
+def _is_own_field(path: FieldPath) -> bool:
+    """A field of the node or of one of its parts, not a key that the author made up."""
+    return len(path) == 1 or isinstance(path[-2], int)
+
+
+def numbers_can_be_called(graph: Graph) -> Iterator[Finding]:
+    for node, path, value in graph.pieces:
+        if path[-1] != "number" or not isinstance(value, str):
+            continue
+        if not _is_possible(value):
+            yield Finding(node.id, path, f"'{value}' has too few or too many digits for its country")
+        elif value in (graph.known.numbers or ()):
+            yield Finding(node.id, path, f"{value} is a number of our own: the call would come back here", "warning")
+
+
+def _is_possible(number: str) -> bool:
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 def silent_loops(graph: Graph) -> Iterator[Finding]:
     """A ring of nodes none of which waits would talk at the caller until the step limit."""
     waiting = {node.id for node in graph.nodes.values() if node.asks or node.reaches_person}
-    left = {id_: graph.targets_of(node) - waiting for id_, node in graph.nodes.items() if id_ not in waiting}
+    left = {id_: targets - waiting for id_, targets in graph.targets.items() if id_ not in waiting}
     while ends := [id_ for id_, targets in left.items() if not targets & left.keys()]:
         for id_ in ends:
             del left[id_]
@@ -238,19 +282,92 @@ def silent_loops(graph: Graph) -> Iterator[Finding]:
 
 
 def nodes_are_reachable(graph: Graph) -> Iterator[Finding]:
-    reached = _reachable(
-        {graph.header.start, graph.header.fallback} & graph.nodes.keys(), lambda id_: graph.targets_of(graph.nodes[id_])
-    )
+    reached = _reachable({graph.header.start, graph.header.fallback} & graph.nodes.keys(), graph.targets.__getitem__)
     for id_ in graph.nodes:
         if id_ not in reached:
             yield Finding(id_, (), "no way leads here", "warning")
 
 
+def somebody_can_be_reached(graph: Graph) -> Iterator[Finding]:
+    start = graph.header.start
+    if start not in graph.nodes:
+        return
+    reached = _reachable({start}, graph.targets.__getitem__)
+    if not any(node.reaches_person or _leaves(node) for node in map(graph.nodes.__getitem__, reached)):
+        yield Finding("", ("start",), "no way leads from here to a person or a message", "warning")
+
+
+def menus_say_where_silence_leads(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes.values():
+        if not isinstance(node, MenuNode):
+            continue
+        missing = [name for name in ("no_input", "no_match") if getattr(node, name) is None]
+        if missing:
+            yield Finding(
+                node.id,
+                (),
+                f"has no {' and no '.join(missing)}: such callers go to the fallback, {graph.header.fallback}",
+                "warning",
+            )
+
+
+def nobody_is_asked_for_ever(graph: Graph) -> Iterator[Finding]:
+    """A caller who stays silent, or is never understood, must get somewhere in the end."""
+    for name, who in (("no_input", "says nothing"), ("no_match", "is not understood")):
+        targets = {id_: _after_giving_up(graph, id_, name) for id_ in graph.nodes}
+        reaching = _reaching(targets, graph.ends)
+        for node in graph.nodes.values():
+            if node.asks and node.id not in reaching and node.id in _reachable(targets[node.id], targets.__getitem__):
+                yield Finding(node.id, (name,), f"a caller who {who} comes back here again and again", "warning")
+
+
+def _after_giving_up(graph: Graph, id_: str, name: str) -> set[str]:
+    """Where a call goes when the caller never answers; from a node that asks nothing it goes as always."""
+    node = graph.nodes[id_]
+    if not node.asks or not hasattr(node, name):
+        return graph.targets[id_]
+    return {getattr(node, name) or graph.header.fallback} & graph.nodes.keys()
+
+
+def nobody_is_cut_off(graph: Graph) -> Iterator[Finding]:
+    """A call that ends without a word feels like a fault of the line."""
+    before: dict[str, set[str]] = {}
+    for id_, targets in graph.targets.items():
+        for target in targets:
+            before.setdefault(target, set()).add(id_)
+    for node in graph.nodes.values():
+        if isinstance(node, HangupNode) and node.say is None and _comes_in_silence(graph, node.id, before):
+            yield Finding(node.id, (), "dead end: ends the call without a word; give it something to say", "warning")
+
+
+def _comes_in_silence(graph: Graph, id_: str, before: Mapping[str, set[str]]) -> bool:
+    """Whether the caller can get to this node without having been told anything since the last answer."""
+    met = _reachable({id_}, lambda at: () if _speaks(graph.nodes[at]) else before.get(at, set()))
+    quiet = {at for at in met if not _speaks(graph.nodes[at])}
+    return graph.header.start in quiet or any(graph.nodes[at].asks for at in quiet)
+
+
+def _speaks(node: Node) -> bool:
+    """Whether the caller hears something here after which nothing more is expected."""
+    return isinstance(node, SayNode | PlayNode) or getattr(node, "thanks", None) is not None
+
+
 def variables_are_set(graph: Graph) -> Iterator[Finding]:
     known = {name for node in graph.nodes.values() for name in node.sets()}
-    for node, path, value in _all_pieces(graph):
+    for node, path, value in graph.pieces:
         for name in sorted(set().union(*map(variables_used, _sources(value))) - known):
-            yield Finding(node.id, path, f"uses the variable '{short(name)}', which this flow never sets", "warning")
+            yield Finding(
+                node.id,
+                path,
+                f"uses the variable '{short(name)}', which this flow never sets{nearest(name, known)}",
+                "warning",
+            )
+
+
+def the_clock_is_read_right(graph: Graph) -> Iterator[Finding]:
+    for node, path, value in graph.pieces:
+        for name in sorted(set().union(*(names_used(source, "now") for source in _sources(value))) - CLOCK_NAMES):
+            yield Finding(node.id, path, f"now has no '{short(name)}'{nearest(name, CLOCK_NAMES)}")
 
 
 def menus_are_short(graph: Graph) -> Iterator[Finding]:
@@ -262,11 +379,20 @@ def menus_are_short(graph: Graph) -> Iterator[Finding]:
                 f"has {len(node.choices)} choices; callers remember {MAX_CHOICES_TO_BEAR} at most",
                 "warning",
             )
-    for node, path, value in _all_pieces(graph):
-        if isinstance(value, PromptText) and any(len(source) > MAX_CHARS_TO_BEAR for source in _sources(value)):
+
+
+def prompts_are_short(graph: Graph) -> Iterator[Finding]:
+    for node, path, value in graph.pieces:
+        if isinstance(value, PromptText) and _spoken_chars(value, graph.header.languages) > MAX_CHARS_TO_BEAR:
             yield Finding(
                 node.id, path, f"is longer than {MAX_CHARS_TO_BEAR} characters: callers stop listening", "warning"
             )
+
+
+def _spoken_chars(prompt: PromptText, languages: tuple[str, ...]) -> int:
+    """How much one caller hears, in the language that says it longest."""
+    spoken = [part.text for part in prompt.parts if isinstance(part, SpokenPart)]
+    return max(sum(len(text.in_language(language, languages[0])) for text in spoken) for language in languages)
 
 
 Rule = Callable[[Graph], Iterator[Finding]]
@@ -278,20 +404,21 @@ RULES_OF_FIELDS: tuple[Rule, ...] = (
     choices_differ,
     choices_can_be_said_in_every_language,
     names_are_known,
+    numbers_can_be_called,
+    the_clock_is_read_right,
     menus_are_short,
+    menus_say_where_silence_leads,
+    prompts_are_short,
 )
 RULES_OF_THE_WHOLE: tuple[Rule, ...] = (
     questions_lead_to_a_person,
     silent_loops,
     nodes_are_reachable,
+    somebody_can_be_reached,
+    nobody_is_asked_for_ever,
+    nobody_is_cut_off,
     variables_are_set,
 )
-
-
-def _all_pieces(graph: Graph) -> Iterator[tuple[Node, FieldPath, object]]:
-    for node in graph.nodes.values():
-        for path, value in pieces(node):
-            yield node, path, value
 
 
 def _sources(value: object) -> list[str]:
@@ -321,10 +448,15 @@ def _reachable(start: Iterable[str], following: Callable[[str], Iterable[str]]) 
     return reached
 
 
-def _reaching(graph: Graph, goals: set[str]) -> set[str]:
+def _reaching(targets: Mapping[str, Iterable[str]], goals: set[str]) -> set[str]:
     """Every node from which one of the goals can be reached, the goals included."""
     before: dict[str, set[str]] = {}
-    for node in graph.nodes.values():
-        for target in graph.targets_of(node):
-            before.setdefault(target, set()).add(node.id)
+    for id_, following in targets.items():
+        for target in following:
+            before.setdefault(target, set()).add(id_)
     return _reachable(goals, lambda id_: before.get(id_, set()))
+
+
+def _leaves(node: Node) -> bool:
+    """Whether the call goes on in another flow from here."""
+    return getattr(node, "flow", None) is not None

@@ -27,6 +27,7 @@ from ivr_flows.patterns import (
     VARIABLE_PATTERN,
 )
 from ivr_flows.schema import MAX_NODES, Flow, FlowHeader
+from ivr_flows.texts import Target
 from ivr_flows.yaml_reader import MAX_BYTES, Document, Path, read_yaml
 
 _FLOW_NAME = re.compile(NODE_ID_PATTERN)
@@ -247,6 +248,8 @@ def faults_from_pydantic(
         loc = tuple(part for part in problem["loc"] if part != "[key]")
         accepted = [*_fields_at(model, loc[:-1]), *extra_fields]
         message = _in_plain_words(problem["type"], problem["msg"], problem.get("ctx", {}), loc, accepted)
+        if problem["type"] == "missing" and _is_target(model, loc):
+            message += ": name the node to go on to, or the call comes to a dead end"
         place = base + (loc[:-1] if problem["type"] == "missing" else loc)
         on_key = problem["type"] in ("missing", "extra_forbidden") or loc != problem["loc"]
         line, column = document.place_of_key(place) if on_key else document.place_of_value(place)
@@ -266,8 +269,25 @@ def _field_name(loc: Path) -> str:
     return name.removeprefix(".")
 
 
+def _is_target(model: type[BaseModel], loc: Path) -> bool:
+    """Whether the field at this place names the node to go on to."""
+    return _names_a_node(_model_at(model, loc[:-1]), str(loc[-1]))
+
+
+def _names_a_node(model: type[BaseModel] | None, name: str) -> bool:
+    fields = model.model_fields.items() if model else ()
+    return any(info.annotation is Target for key, info in fields if name in (key, info.alias))
+
+
 def _fields_at(model: type[BaseModel], loc: Path) -> list[str]:
     """The fields that the mapping at this place may have."""
+    here = _model_at(model, loc)
+    if here is None:
+        return []
+    return [info.alias or name for name, info in here.model_fields.items() if name != "id"]
+
+
+def _model_at(model: type[BaseModel], loc: Path) -> type[BaseModel] | None:
     here: type[BaseModel] | None = model
     for part in loc:
         if isinstance(part, int) or here is None:
@@ -275,9 +295,7 @@ def _fields_at(model: type[BaseModel], loc: Path) -> list[str]:
         here = next(
             (_model_in(info.annotation) for name, info in here.model_fields.items() if part in (name, info.alias)), None
         )
-    if here is None:
-        return []
-    return [info.alias or name for name, info in here.model_fields.items() if name != "id"]
+    return here
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

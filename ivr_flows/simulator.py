@@ -460,7 +460,7 @@ class SimulatedCall:
         return tuple(nodes), tuple(edges)
 
     def _named(self, flow: str, node: str) -> str:
-        return node if flow == self._flow.name else f"{flow}/{node}"
+        return str(node) if flow == self._flow.name else f"{flow}/{node}"
 
     def _queue(self, name: str) -> GivenQueue:
         return self.given.queues.get(name, _ANY_QUEUE)

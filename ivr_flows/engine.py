@@ -18,6 +18,7 @@ from ivr_flows.events import (
     Continued,
     DigitsEntered,
     InputTimedOut,
+    LookupAnswered,
     QueueLeft,
     RecordingLeft,
     SpeechHeard,
@@ -40,22 +41,23 @@ from ivr_flows.facts import (
 )
 from ivr_flows.faults import FlowError
 from ivr_flows.instructions import (
+    ONCE,
     EnterQueue,
     Hangup,
     Instruction,
     Listen,
+    LookUp,
     Play,
     Prompt,
     RecordVoicemail,
     Say,
-    SendSms,
     TransferToAgent,
     TransferToNumber,
 )
 from ivr_flows.nodes.base import End, Go, GoToFlow, Node, Outcome, Wait
 from ivr_flows.schema import Flow
 from ivr_flows.state import CallContext, State, extended_path
-from ivr_flows.texts import Condition, PlayedPart, PromptText, Text
+from ivr_flows.texts import Condition, PlayedPart, PromptText, Template, Text
 
 FlowLookup = Callable[[str, str | None], Flow]
 """Name and version (None: the live one) to a Flow; FlowError or LookupError when there is none."""
@@ -75,6 +77,7 @@ _AWAITED: dict[type, tuple[type, ...]] = {
     EnterQueue: (QueueLeft, Continued),
     TransferToNumber: (TransferEnded, Continued),
     TransferToAgent: (TransferEnded, Continued),
+    LookUp: (LookupAnswered,),
 }
 
 
@@ -196,7 +199,7 @@ class _Run:
             self.state,
             step=self.state.step + 1,
             path=extended_path(self.state.path, self.facts),
-            instructions=tuple(one for one in self.instructions if not isinstance(one, SendSms)),
+            instructions=tuple(one for one in self.instructions if not isinstance(one, ONCE)),
         )
         return Step(tuple(self.instructions), state, tuple(self.facts))
 
@@ -258,7 +261,7 @@ class _Run:
         self.facts.append(LimitReached(self.state.node, limit))
         self.state = replace(self.state, rescues=self.state.rescues + 1)
         if limit == "text":
-            self.instructions = [one for one in self.instructions if isinstance(one, SendSms)]
+            self.instructions = [one for one in self.instructions if isinstance(one, ONCE)]
         return Go(self.flow.fallback) if self.state.rescues == 1 else self._last_resort()
 
     def _last_resort(self) -> Outcome:
@@ -300,6 +303,9 @@ class _Run:
             sensitive=tuple(dict.fromkeys((*self.state.sensitive, *going.sensitive, *derived))),
             language=going.language or self.state.language,
         )
+        if going.customer:
+            customer = {**self.state.call.customer, **going.customer}
+            self.state = replace(self.state, call=replace(self.state.call, customer=customer))
 
     def _take(self, instructions: tuple[Instruction, ...], facts: tuple[Fact, ...]) -> None:
         self.facts.extend(map(self._masked, facts))
@@ -356,6 +362,13 @@ class _View:
     def text(self, text: Text, **extra: Any) -> str:
         return self._fill(text, self.language, extra)
 
+    def fill(self, template: Template, *, in_url: bool = False) -> str:
+        try:
+            return expressions.fill(template, self._names({}), in_url=in_url)
+        except BadTemplate as error:
+            self.troubles.append(Trouble(self.state.node, f"a text cannot be filled in: {error}"))
+            return ""
+
     def holds(self, condition: Condition) -> bool:
         try:
             return expressions.evaluate(condition, self._names({}))
@@ -397,6 +410,7 @@ class _View:
             "vars": self.state.variables,
             "customer": call.customer,
             "call": {"caller": call.caller, "called": call.called, "language": self.state.language},
+            "queue": call.queue,
             "now": expressions.clock_names(call.now.astimezone(self.flow.zone)),
             **extra,
         }

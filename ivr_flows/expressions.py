@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import ChainableUndefined, TemplateSyntaxError, nodes
 from jinja2.filters import FILTERS as JINJA_FILTERS
@@ -21,7 +22,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
 
-NAMES = ("vars", "customer", "call", "now", "value")
+NAMES = ("vars", "customer", "call", "now", "value", "queue")
 MAX_TEMPLATE_CHARS = 4000
 MAX_TEXT_CHARS = 3000
 MAX_NUMBER = 10**15
@@ -138,8 +139,8 @@ TESTS = {
 class _Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "+", "-"})
 
-    def __init__(self) -> None:
-        super().__init__(undefined=ChainableUndefined, autoescape=False, keep_trailing_newline=False)
+    def __init__(self, finalize: Callable[[Any], str] | None = None) -> None:
+        super().__init__(undefined=ChainableUndefined, autoescape=False, keep_trailing_newline=False, finalize=finalize)
         self.filters = dict(FILTERS)
         self.tests = dict(TESTS)
         self.globals = {}
@@ -168,6 +169,7 @@ def _is_number(value: object) -> bool:
 
 
 _SANDBOX = _Sandbox()
+_URL_SANDBOX = _Sandbox(finalize=lambda value: quote(str(value), safe=""))
 
 
 @lru_cache(maxsize=8192)
@@ -188,8 +190,8 @@ def check_expression(source: str) -> None:
     _check_tree(_parsed(lambda: _whole_expression(source)))
 
 
-def fill(source: str, names: Mapping[str, Any]) -> str:
-    """The text with its variables filled in; missing ones become "".
+def fill(source: str, names: Mapping[str, Any], *, in_url: bool = False) -> str:
+    """The text with its variables filled in; missing ones become "". `in_url` percent-encodes what is filled in.
 
     TextTooLong when the result passes MAX_TEXT_CHARS; BadTemplate when it cannot be worked out (a word compared with
     a number).
@@ -197,7 +199,7 @@ def fill(source: str, names: Mapping[str, Any]) -> str:
     if _is_plain(source):
         return source
     try:
-        text = _template(source).render(names)
+        text = _template(source, in_url).render(names)
     except TextTooLong:
         raise
     except Exception as error:  # whatever the author's template does must not end the call
@@ -287,9 +289,9 @@ def _reason(error: Exception) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _template(source: str) -> Any:
+def _template(source: str, in_url: bool) -> Any:
     check_template(source)
-    return _SANDBOX.from_string(source)
+    return (_URL_SANDBOX if in_url else _SANDBOX).from_string(source)
 
 
 @lru_cache(maxsize=4096)

@@ -216,6 +216,66 @@ class SmsRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedUp:
+    """A web service was asked. `outcome` is its status or what went wrong; of the address only `host` is told."""
+
+    node: str
+    host: str
+    outcome: str
+    kind: Literal["looked_up"] = "looked_up"
+
+    def describe(self) -> str:
+        return f"asked {self.host}: {self.outcome}"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerChanged:
+    """Which fields of the record were written, not what."""
+
+    node: str
+    fields: tuple[str, ...]
+    kind: Literal["customer_changed"] = "customer_changed"
+
+    def describe(self) -> str:
+        return f"changed in the record: {', '.join(self.fields)}"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerChecked:
+    """What the record said: `known` or `not known`, or when it was last heard of."""
+
+    node: str
+    found: str
+    kind: Literal["customer_checked"] = "customer_checked"
+
+    def describe(self) -> str:
+        return f"the caller is {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackAgreed:
+    """`at` is the beginning of the agreed time (ISO 8601, UTC), "" for as soon as somebody is free."""
+
+    node: str
+    queue: str
+    number: str
+    at: str
+    kind: Literal["callback_agreed"] = "callback_agreed"
+
+    def describe(self) -> str:
+        return f"is to be called back at {self.number} for {self.queue}: {self.at or 'as soon as somebody is free'}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackDeclined:
+    node: str
+    kind: Literal["callback_declined"] = "callback_declined"
+
+    def describe(self) -> str:
+        return "wanted no callback"
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Something in the flow failed at this moment of this call; the call went on."""
 
@@ -282,6 +342,11 @@ Fact = (
     | TransferFinished
     | FlowEntered
     | SmsRequested
+    | LookedUp
+    | CustomerChanged
+    | CustomerChecked
+    | CallbackAgreed
+    | CallbackDeclined
     | Trouble
     | LimitReached
     | CallerLeft

@@ -21,7 +21,7 @@ from ivr_flows.nodes.set import SetNode
 from ivr_flows.nodes.transfer import TransferNode
 from ivr_flows.schema import FlowHeader
 from ivr_flows.spoken import words_of
-from ivr_flows.texts import Audio, Condition, PromptText, SpokenPart, Target, Text, Words
+from ivr_flows.texts import Audio, Condition, PromptText, SpokenPart, Target, Template, Text, Words
 
 MAX_CHOICES_TO_BEAR = 5
 MAX_CHARS_TO_BEAR = 400
@@ -238,6 +238,7 @@ def names_are_known(graph: Graph) -> Iterator[Finding]:
         "queue": ("queue", known.queues),
         "mailbox": ("queue", known.queues),
         "flow": ("flow", known.flows),
+        "wait_flow": ("flow", known.flows),
         "article": ("article", known.articles),
         "from": ("number of ours", known.numbers),
     }
@@ -427,7 +428,7 @@ def _sources(value: object) -> list[str]:
             return [source for text in value.texts() for source in text.by_language.values()]
         case Text():
             return list(value.by_language.values())
-        case Condition():
+        case Condition() | Template():
             return [value]
         case _:
             return []

@@ -36,6 +36,8 @@ class CallContext:
     customer: Mapping[str, Any] = field(default_factory=dict)
     language: str | None = None
     priority_min: int = 0
+    queue: Mapping[str, Any] = field(default_factory=dict)
+    """In a wait flow: {"name", "position", "low_min", "high_min", "waited_s"} of the caller's wait; minutes or None."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

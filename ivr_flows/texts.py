@@ -129,6 +129,30 @@ class Condition(str):
         return {"type": "string", "minLength": 1}
 
 
+class Template(str):
+    """A text for machines, the same in every language, with variables: an address, a header, a field's value."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(cls.read)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string"}
+
+    @classmethod
+    def read(cls, value: Any) -> Template:
+        if not isinstance(value, str):
+            raise _wrong("must be text (put it in quotes)")
+        try:
+            check_template(value)
+        except BadTemplate as error:
+            raise _wrong(str(error)) from error
+        return cls(speakable(value))
+
+
 class Target(str):
     """The id of the node to go to. That it exists is checked when the whole flow is read."""
 

@@ -6,9 +6,12 @@ show: tests/ivr_flows/test_kinds.py).
 
 from ivr_flows.nodes.base import Node
 from ivr_flows.nodes.branch import BranchNode
+from ivr_flows.nodes.callback import CallbackNode
 from ivr_flows.nodes.collect import CollectNode
+from ivr_flows.nodes.customer import CustomerNode
 from ivr_flows.nodes.hangup import HangupNode
 from ivr_flows.nodes.hours import HoursNode
+from ivr_flows.nodes.http import HttpNode
 from ivr_flows.nodes.menu import MenuNode
 from ivr_flows.nodes.play import PlayNode
 from ivr_flows.nodes.queue import QueueNode
@@ -30,6 +33,9 @@ _ALL: tuple[type[Node], ...] = (
     VoicemailNode,
     TransferNode,
     SmsNode,
+    CallbackNode,
+    HttpNode,
+    CustomerNode,
     HangupNode,
 )
 KINDS: dict[str, type[Node]] = {kind.model_fields["kind"].default: kind for kind in _ALL}

@@ -14,7 +14,7 @@ from ivr_flows.events import CallEvent
 from ivr_flows.facts import Fact
 from ivr_flows.instructions import Instruction, Prompt
 from ivr_flows.state import CallContext
-from ivr_flows.texts import Condition, PromptText, Text
+from ivr_flows.texts import Condition, PromptText, Template, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Go:
     variables: Mapping[str, Any] = field(default_factory=dict)
     sensitive: tuple[str, ...] = ()
     language: str | None = None
+    customer: Mapping[str, Any] = field(default_factory=dict)
+    """What is new in the snapshot of the caller's record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,10 @@ class Call(Protocol):
         ...
 
     def text(self, text: Text, **extra: Any) -> str: ...
+    def fill(self, template: Template, *, in_url: bool = False) -> str:
+        """The template with its variables; `in_url` percent-encodes them, so that none can change the address."""
+        ...
+
     def holds(self, condition: Condition) -> bool: ...
     def facts_for_agent(self) -> dict[str, str]:
         """Collected variables as text, without sensitive ones."""

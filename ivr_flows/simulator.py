@@ -319,7 +319,7 @@ class SimulatedCall:
     def act(self, act: Act) -> SimulatedStep:
         """Do this and see what follows. What means nothing here is noted as a problem and changes nothing."""
         for event in self._events(act):
-            self._happens(event)
+            self.happens(event)
         return self._note(act)
 
     def result(self) -> Simulation:
@@ -418,7 +418,8 @@ class SimulatedCall:
             case _:
                 return None
 
-    def _happens(self, event: CallEvent) -> None:
+    def happens(self, event: CallEvent) -> None:
+        """Tell the engine of an event, as the carrier or the host would; `act` gathers what follows from several."""
         flow = self._found(self._state.flow, self._state.version)
         self._took(resume(flow, self._state, event, now=self._at, flows=self._found))
 

@@ -26,8 +26,13 @@ class Fault:
     severity: Severity = "error"
 
     def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.said}"
+
+    @property
+    def said(self) -> str:
+        """The message with node and field, without the place."""
         where = ", ".join(filter(None, [self.node and f"node {self.node}", self.field and f"field {self.field}"]))
-        return f"{self.file}:{self.line}:{self.column}: " + (f"{where}: " if where else "") + self.message
+        return (f"{where}: " if where else "") + self.message
 
 
 class FlowError(Exception):

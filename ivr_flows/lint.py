@@ -96,11 +96,13 @@ def lint(
 ) -> list[Finding]:
     """Everything found, errors and warnings, by rule.
 
-    `unread` are the ids of nodes that are there but cannot be read: with any of these nothing is said about the whole.
+    `unread` are the ids of nodes that are there but cannot be read. With any of these, or with a way that leads
+    nowhere, nothing is said about the whole: it would tell of one mistake in several places.
     """
     graph = Graph(header, nodes, known, unread)
-    rules = RULES_OF_FIELDS if unread else (*RULES_OF_FIELDS, *RULES_OF_THE_WHOLE)
-    return [finding for rule in rules for finding in rule(graph)]
+    lost = list(targets_exist(graph))
+    rules = RULES_OF_FIELDS if lost or unread else (*RULES_OF_FIELDS, *RULES_OF_THE_WHOLE)
+    return lost + [finding for rule in rules for finding in rule(graph)]
 
 
 def targets_exist(graph: Graph) -> Iterator[Finding]:
@@ -398,7 +400,6 @@ def _spoken_chars(prompt: PromptText, languages: tuple[str, ...]) -> int:
 
 Rule = Callable[[Graph], Iterator[Finding]]
 RULES_OF_FIELDS: tuple[Rule, ...] = (
-    targets_exist,
     fallback_is_a_person,
     languages_are_complete,
     languages_are_the_flows,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from flask import Flask
 from flask.cli import AppGroup
 
+from app.flows.check import check_command, schema_command
 from app.flows.test_calls import test_command
 
 flows_group = AppGroup("flows", help="Work on flow files.")
+flows_group.add_command(check_command)
+flows_group.add_command(schema_command)
 flows_group.add_command(test_command)
 
 

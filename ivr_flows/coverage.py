@@ -8,6 +8,7 @@ from typing import Any
 
 from ivr_flows.facts import (
     BranchTaken,
+    CallbackDeclined,
     Fact,
     HoursChecked,
     KeyPressed,
@@ -15,6 +16,7 @@ from ivr_flows.facts import (
     NodeEntered,
     NotUnderstood,
     PersonAsked,
+    QueueGone,
     TimedOut,
     WordsUnderstood,
 )
@@ -101,20 +103,27 @@ class Coverage:
         return self._ways_of[key]
 
 
+_WAY_OF: dict[type, str] = {
+    TimedOut: "no_input",
+    NotUnderstood: "no_match",
+    PersonAsked: "person",
+    CallbackDeclined: "declined",
+}
+"""What is told when a way is taken, by the field of the way."""
+
+
 def _is_told(node: Node, way: Way, since: Sequence[Fact]) -> bool:
     """Whether the last thing told of this node says that it was this way, where several lead to the same node."""
     last = next((fact for fact in reversed(since) if getattr(fact, "node", "") == node.id), None)
+    if type(last) in _WAY_OF:
+        return way.field == (_WAY_OF[type(last)],)
     match last:
-        case TimedOut():
-            return way.field == ("no_input",)
-        case NotUnderstood():
-            return way.field == ("no_match",)
-        case PersonAsked():
-            return way.field == ("person",)
         case KeyPressed() | WordsUnderstood():
             return isinstance(node, MenuNode) and way.field in _chosen(node, last)
         case BranchTaken(condition=condition):
             return way.label == (f"if {condition}" if condition else "otherwise")
+        case QueueGone(reason=reason):
+            return (reason == "callback_asked") == (way.field == ("callback",))
         case HoursChecked(is_open=is_open):
             return is_open == (way.field == ("open",))
         case _:

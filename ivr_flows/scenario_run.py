@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,8 +108,8 @@ def run_scenario(flow: Flow, placed: PlacedScenario, flows: FlowLookup | None = 
     """Play one scenario on this flow, through to its end whatever goes wrong on the way."""
     scenario = placed.scenario
     call = SimulatedCall(flow, scenario.given, flows)
-    misses: list[Miss] = []
-    when: list[int] = []
+    misses = [Miss(placed.line, what) for what in call.problems]
+    when = [1] * len(misses)
     for turn, line in zip(scenario.call, placed.lines, strict=True):
         problems = len(call.problems)
         if turn.is_act:
@@ -149,9 +149,19 @@ def _not_as_at_the_end(scenario: Scenario, call: SimulatedCall) -> Iterator[str]
     if scenario.ends is not None:
         yield from _ends_elsewhere(scenario.ends, call)
     for name, expected in scenario.facts.items():
-        actual = call.state.variables.get(name)
+        actual = _recorded(name, call)
         if str(actual) != str(expected):
             yield f"{name} is {actual!r}, not {expected!r}" if actual is not None else f"{name} is not set"
+
+
+def _recorded(name: str, call: SimulatedCall) -> Any:
+    """A variable, or a field of the caller's record: customer.fields.plan"""
+    if not name.startswith("customer."):
+        return call.state.variables.get(name)
+    value: Any = call.state.call.customer
+    for part in name.split(".")[1:]:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def _ends_elsewhere(ends: Ending, call: SimulatedCall) -> Iterator[str]:

@@ -23,6 +23,8 @@ from ivr_flows.events import (
     CallEvent,
     DigitsEntered,
     InputTimedOut,
+    LookupAnswered,
+    LookupProblem,
     QueueLeft,
     RecordingLeft,
     SpeechHeard,
@@ -35,6 +37,7 @@ from ivr_flows.instructions import (
     EnterQueue,
     Instruction,
     Listen,
+    LookUp,
     Play,
     RecordVoicemail,
     Say,
@@ -85,7 +88,10 @@ Seconds = Annotated[float, Field(gt=0, le=MAX_WAIT_S)]
 
 
 class GivenQueue(Strict):
-    """How a queue stands. An agent answers after `wait_s` of waiting; without it nobody does."""
+    """How a queue stands. An agent answers after `wait_s` of waiting; without it, or without agents, nobody does.
+
+    A queue that is not `open` sends its callers back at once.
+    """
 
     wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] | None = None
     position: int = Field(default=1, ge=1, le=1000)
@@ -95,15 +101,20 @@ class GivenQueue(Strict):
 
 
 def _answer(value: Any) -> Any:
-    return {"timeout": True} if value == "timeout" else value
+    return {"problem": value} if isinstance(value, str) else value
 
 
 class GivenAnswer(Strict):
-    """What another system answers to a look-up: {status: 200, json: {…}}, or `timeout`."""
+    """What another system answers to a look-up: {status: 200, json: {…}}, or what goes wrong, such as `timeout`."""
 
     status: int = Field(default=200, ge=100, le=599)
     answer: Any = Field(default=None, alias="json")
-    timeout: bool = False
+    problem: LookupProblem | None = None
+
+    def as_event(self) -> LookupAnswered:
+        if self.problem is not None:
+            return LookupAnswered(None, None, self.problem)
+        return LookupAnswered(self.status, self.answer)
 
 
 def _yes(value: Any) -> Any:
@@ -130,7 +141,6 @@ class Given(Strict):
     lookups: dict[str, Annotated[GivenAnswer, BeforeValidator(_answer)]] = Field(default_factory=dict, max_length=100)
     queues: dict[str, GivenQueue] = Field(default_factory=dict, max_length=200)
     missing_flows: tuple[str, ...] = Field(default=(), max_length=100)
-    callback_slots: list[Any] = Field(default_factory=list, max_length=100)
 
 
 class Act(Strict):
@@ -352,6 +362,8 @@ class SimulatedCall:
                 if rest:
                     self._problem(act, f"only {taken or 'the finish key'} is taken here, {rest} comes too late")
                 yield DigitsEntered(taken)
+            case EnterQueue(callback_key=key) if key and keys == key:
+                yield QueueLeft("callback_asked")
             case EnterQueue() if keys == LEAVE_MESSAGE_KEY:
                 yield QueueLeft("voicemail")
             case RecordVoicemail(finish_key=finish) if finish and keys == finish:
@@ -410,11 +422,12 @@ class SimulatedCall:
                 return self._since + timedelta(seconds=seconds), InputTimedOut()
             case TransferToNumber(timeout_s=seconds) | TransferToAgent(timeout_s=seconds):
                 return self._since + timedelta(seconds=seconds), TransferEnded("no-answer")
-            case EnterQueue(queue=name):
+            case EnterQueue(queue=name, max_wait_s=limit):
                 queue = self._queue(name)
-                if queue.wait_s is not None and queue.wait_s <= queue.max_wait_s:
+                longest = min(queue.max_wait_s, limit or queue.max_wait_s)
+                if queue.wait_s is not None and queue.agents and queue.wait_s <= longest:
                     return self._since + timedelta(seconds=queue.wait_s), QueueLeft("answered")
-                return self._since + timedelta(seconds=queue.max_wait_s), QueueLeft("max_wait")
+                return self._since + timedelta(seconds=longest), QueueLeft("max_wait")
             case _:
                 return None
 
@@ -428,6 +441,30 @@ class SimulatedCall:
         self._state = step.state
         self._done.take(step)
         self._since = self._at
+        event = self._answered_at_once()
+        if event is not None:
+            self.happens(event)
+
+    def _answered_at_once(self) -> CallEvent | None:
+        """The event that follows by itself: another system's answer, a queue that is closed."""
+        match self.awaited:
+            case LookUp() as asked:
+                return self._looked_up(asked)
+            case EnterQueue(queue=name) if not self._queue(name).open:
+                return QueueLeft("closed")
+            case _:
+                return None
+
+    def _looked_up(self, asked: LookUp) -> LookupAnswered:
+        names = (self.node, asked.node, asked.url, asked.url.partition("?")[0])
+        answer = next((self.given.lookups[name] for name in names if name in self.given.lookups), None)
+        if answer is None:
+            self.problems.append(f"{self.node} asks {asked.url}: no answer is given; add one under given, lookups")
+            return LookupAnswered(None, None, "unreachable")
+        if answer.problem == "timeout":
+            self._at += timedelta(seconds=asked.timeout_s)
+            self._done.hear(asked.hold)
+        return answer.as_event()
 
     def _note(self, act: Act | None) -> SimulatedStep:
         nodes, edges = self._way()
@@ -496,11 +533,14 @@ class _Done:
         for one in step.instructions:
             if isinstance(one, SendSms):
                 self.texts.append(one.text)
-            for prompt in (one, *getattr(one, "prompts", ())):
-                if isinstance(prompt, Say):
-                    self.heard.append(Heard(prompt.text, prompt.language))
-                elif isinstance(prompt, Play):
-                    self.heard.append(Heard(play=prompt.url))
+            self.hear((one, *getattr(one, "prompts", ())))
+
+    def hear(self, prompts: Iterable[Instruction]) -> None:
+        for prompt in prompts:
+            if isinstance(prompt, Say):
+                self.heard.append(Heard(prompt.text, prompt.language))
+            elif isinstance(prompt, Play):
+                self.heard.append(Heard(play=prompt.url))
 
 
 _ANY_QUEUE = GivenQueue()

@@ -218,3 +218,24 @@ def test_a_report_as_json_has_what_pages_show():
         report["results"][0]["why"] == "line 1: the call must end with node desk; it waits for a key or words at menu"
     )
     assert report["coverage"]["nodes"] == ["number", "check", "link", "box", "desk", "out"]
+
+
+def test_what_is_written_into_the_record_is_a_fact():
+    flow = load_flow(
+        "title: T\nstart: a\nfallback: d\n"
+        "nodes: {a: {kind: customer, set: {plan: gold, name: Ana}, next: d}, d: {kind: queue, queue: s}}",
+        "t",
+    )
+    text = "scenarios: [{name: a, facts: {customer.name: Ana, customer.fields.plan: gold, customer.fields.x.y: 1}}]"
+    result = run_scenario(flow, scenarios_in(text, "t.scenarios.yaml")[0])
+    assert result.why == "line 1: customer.fields.x.y is not set"
+
+
+def test_a_look_up_without_a_given_answer_fails_the_call():
+    flow = load_flow(
+        "title: T\nstart: a\nfallback: d\n"
+        "nodes: {a: {kind: http, url: 'https://x.example', next: d}, d: {kind: queue, queue: s}}",
+        "t",
+    )
+    result = run_scenario(flow, scenarios_in("scenarios: [{name: a, ends: {queue: s}}]", "t.scenarios.yaml")[0])
+    assert result.why == "line 1: a asks https://x.example: no answer is given; add one under given, lookups"

@@ -160,3 +160,76 @@ def test_the_same_acts_give_the_same_call_as_json(play):
 def test_test_calls_in_a_flows_own_file_leave_the_flow_as_it_is():
     flow = load_flow("title: T\nstart: d\nfallback: d\nnodes: {d: {kind: queue, queue: sales}}\nscenarios: []\n", "t")
     assert simulate(flow, {}, []).waiting_for == "queue"
+
+
+ORDERS = """\
+title: Orders
+start: record
+fallback: desk
+nodes:
+  record: {kind: customer, set: {plan: gold}, next: ask}
+  ask:
+    kind: http
+    url: https://crm.example/orders?of={{ call.caller }}
+    into: {state: order.state}
+    hold: One moment.
+    next: tell
+    on_status: [{status: 404, to: none}]
+    fallback: broken
+  tell: {kind: say, text: "Your order is {{ vars.state }}.", next: desk}
+  none: {kind: say, text: You have no order., next: desk}
+  broken: {kind: say, text: We cannot look that up., next: desk}
+  desk: {kind: queue, queue: sales, max_wait_s: 60, callback: call_me, unanswered: box}
+  call_me: {kind: callback, queue: sales, declined: desk}
+  box: {kind: voicemail, prompt: Speak., mailbox: sales}
+"""
+SENT = {"json": {"order": {"state": "sent"}}}
+
+
+def orders(*acts: dict[str, Any], **given: Any) -> Simulation:
+    return simulate(load_flow(ORDERS, "orders"), {"lookups": {"ask": SENT}, **given}, acts)
+
+
+@pytest.mark.parametrize(
+    ("lookups", "told"),
+    [
+        ({"ask": SENT}, "Your order is sent."),
+        ({"https://crm.example/orders?of=%2B15550100123": SENT}, "Your order is sent."),
+        ({"https://crm.example/orders": SENT}, "Your order is sent."),
+        ({"ask": {"status": 404}}, "You have no order."),
+        ({"ask": {"status": 500}}, "We cannot look that up."),
+        ({"ask": "timeout"}, "One moment. We cannot look that up."),
+        ({"ask": "unreachable"}, "We cannot look that up."),
+    ],
+)
+def test_other_systems_answer_as_given(lookups, told):
+    call = orders(lookups=lookups)
+    assert (heard(call), call.waiting_for, call.problems) == (told, "queue", ())
+
+
+def test_a_look_up_without_a_given_answer_fails_and_is_said_so():
+    call = orders(lookups={})
+    assert heard(call) == "We cannot look that up."
+    assert call.problems == (
+        "ask asks https://crm.example/orders?of=%2B15550100123: no answer is given; add one under given, lookups",
+    )
+
+
+def test_a_look_up_that_takes_too_long_takes_its_time():
+    assert orders(lookups={"ask": "timeout"}).steps[0].at.isoformat()[11:19] == "12:00:04"
+
+
+@pytest.mark.parametrize(
+    ("queue", "acts", "ended", "node"),
+    [
+        ({}, [{"press": "1"}], None, "call_me"),
+        ({}, [{"press": "1"}, {"press": "1"}], "callback", "call_me"),
+        ({}, [{"wait_s": 60}], None, "box"),
+        ({"wait_s": 50}, [{"wait_s": 60}], "answered", "desk"),
+        ({"wait_s": 50, "agents": 0}, [{"wait_s": 60}], None, "box"),
+        ({"open": False}, [], None, "box"),
+    ],
+)
+def test_a_queue_offers_what_its_node_says(queue, acts, ended, node):
+    call = orders(*acts, queues={"sales": queue})
+    assert (call.ended, call.node, call.problems) == (ended, node, ())

@@ -30,7 +30,7 @@ def register(app: Flask, settings: Settings) -> None:
         folder = settings.var_dir / "prompts"
         speak = prompts.HomeVoice(folder, settings.secret_key, settings.public_base_url, _render)
         app.extensions[prompts.EXTENSION] = speak
-    room = open_room(settings, speak)
+    room = open_room(settings, app.extensions["flow_house"].store, speak)
     app.extensions[EXTENSION] = room
     app.extensions["call_control"] = CarrierCalls(room)
     app.extensions["softphone_tokens"] = SoftphoneTokens(settings, room.carrier)

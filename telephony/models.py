@@ -79,17 +79,6 @@ class FlowSession(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
-class FlowVersion(Base):
-    """The text of every flow version that was ever live, so that a call finishes on its own."""
-
-    __tablename__ = "flow_version"
-
-    flow: Mapped[str] = mapped_column(Text, primary_key=True)
-    version: Mapped[str] = mapped_column(Text, primary_key=True)
-    text: Mapped[str] = mapped_column(Text)
-    seen_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-
-
 class WebhookReceipt(Base):
     """The inbox: one row per webhook event, so that a repeated one has one effect."""
 

@@ -10,7 +10,6 @@ from app.config import Settings
 from ivr_flows.store import FlowStore
 from telephony.carrier import Carrier
 from telephony.documents import Documents
-from telephony.flows import open_store
 from telephony.twiml import Renderer, Speak, say_with_carrier
 from telephony.urls import Urls
 
@@ -29,10 +28,10 @@ class Room:
     documents: Documents
 
 
-def open_room(settings: Settings, speak: Speak = say_with_carrier) -> Room:
+def open_room(settings: Settings, flows: FlowStore, speak: Speak = say_with_carrier) -> Room:
     """Furnish the room. `speak` decides who says texts: the carrier's voices or ours."""
     urls = Urls.of(settings)
-    return Room(settings, urls, Carrier(settings), open_store(settings), Renderer(urls, speak), Documents(urls, speak))
+    return Room(settings, urls, Carrier(settings), flows, Renderer(urls, speak), Documents(urls, speak))
 
 
 def room_of(app: Flask | None = None) -> Room:

@@ -35,7 +35,7 @@ from ivr_flows.facts import Fact, FlowEntered, KeyPressed, NotUnderstood, Person
 from ivr_flows.instructions import EnterQueue, Play, RecordVoicemail, Say, SendSms, TransferToAgent
 from ivr_flows.state import CallContext
 from ivr_flows.state import State as FlowState
-from telephony.flows import entry_point, live_version_for
+from telephony.flows import entry_point, flows_for_call, live_version_for
 from telephony.forms import CallForm
 from telephony.models import Leg, WebhookReceipt
 from telephony.place import Place, lock_place, place_of_call
@@ -77,7 +77,12 @@ def start_call(session: Session, room: Room, form: CallForm) -> str:
         language=interaction.language,
         priority_min=interaction.priority_min,
     )
-    _save(session, room, place, engine.start(flow, call, flows=room.flows.get))
+    _save(
+        session,
+        room,
+        place,
+        engine.start(flow, call, flows=flows_for_call(session, room.flows, call.caller, form.call_sid)),
+    )
     return place.twiml
 
 
@@ -127,7 +132,7 @@ def caller_left(session: Session, room: Room, interaction_id: uuid.UUID) -> None
     leaves_a_message = place.leaves_a_message
     contained = place.flow is not None and place.flow.ended and place.flow.outcome in ("contained", "transferred")
     if place.state == State.IN_FLOW and not place.has_ended:
-        _save(session, room, place, _resume(room, place, CallerHungUp()), quietly=True)
+        _save(session, room, place, _resume(session, room, place, CallerHungUp()), quietly=True)
     if leaves_a_message:
         _settle_later(session, interaction_id)
     else:
@@ -157,16 +162,17 @@ def standing(room: Room, place: Place) -> str:
 
 
 def _go_on(session: Session, room: Room, place: Place, event: CallEvent) -> str:
-    step = _resume(room, place, event)
+    step = _resume(session, room, place, event)
     if step.state.step != place.step:
         _save(session, room, place, step)
     return place.twiml
 
 
-def _resume(room: Room, place: Place, event: CallEvent) -> engine.Step:
+def _resume(session: Session, room: Room, place: Place, event: CallEvent) -> engine.Step:
     assert place.flow is not None
     flow = room.flows.get(place.flow.flow, place.flow.version)
-    return engine.resume(flow, place.flow, event, now=place.now, flows=room.flows.get)
+    flows = flows_for_call(session, room.flows, place.flow.call.caller, place.call_sid)
+    return engine.resume(flow, place.flow, event, now=place.now, flows=flows)
 
 
 def _save(session: Session, room: Room, place: Place, step: engine.Step, *, quietly: bool = False) -> None:
@@ -180,7 +186,7 @@ def _save(session: Session, room: Room, place: Place, step: engine.Step, *, quie
     _tell(session, place, step.facts)
     while not quietly and (event := _perform(session, place, step)) is not None:
         spoken += tuple(one for one in step.instructions if isinstance(one, Say | Play))
-        step = _resume(room, place, event)
+        step = _resume(session, room, place, event)
         place.flow = step.state
         _tell(session, place, step.facts)
     place.context["path"] = _path_in_words(step.state)

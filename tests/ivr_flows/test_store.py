@@ -184,7 +184,7 @@ def test_what_failed_because_the_archive_was_away_is_tried_again(folder):
         store.get("main")
     archive.is_away = False
     assert store.get("main").title == "First"
-    assert archive.latest("main") is not None
+    assert "main" in archive.live()
 
 
 def test_a_huge_file_and_a_file_of_bytes_are_refused(folder):

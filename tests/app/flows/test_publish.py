@@ -129,7 +129,8 @@ def test_the_check_draws_what_it_can_and_names_what_is_wrong(alma) -> None:
     answer = alma.post("/admin/flows/main/check", {"text": BROKEN}).json
     assert [fault["node"] for fault in answer["faults"] if fault["severity"] == "error"] == ["welcome"]
     assert {"welcome", "menu"} <= {node["id"] for node in answer["graph"]["nodes"]}
-    assert alma.post("/admin/flows/main/check").json["faults"] == [], "without a text, the one in the editor"
+    standing = alma.post("/admin/flows/main/check").json["faults"]
+    assert {fault["severity"] for fault in standing} <= {"warning"}, "without a text, the one in the editor"
 
 
 def test_test_calls_are_played_on_any_text(alma) -> None:

@@ -81,6 +81,27 @@ class Announcements:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """Say the prompts and record what the caller says, as part of the call's record; comes back as RecordingLeft."""
+
+    prompts: tuple[Prompt, ...]
+    language: str
+    max_length_s: int = 60
+    finish_key: str = "#"
+    silence_s: int = 5
+    beep: bool = True
+    kind: Literal["record"] = "record"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Say nothing for a while; comes back as Continued."""
+
+    seconds: int
+    kind: Literal["pause"] = "pause"
+
+
+@dataclass(frozen=True, slots=True)
 class EnterQueue:
     """Let the caller wait for a person in `queue`; comes back as QueueLeft.
 
@@ -195,6 +216,8 @@ Instruction = (
     | Play
     | Listen
     | RecordVoicemail
+    | Record
+    | Pause
     | EnterQueue
     | TransferToNumber
     | TransferToAgent

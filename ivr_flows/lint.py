@@ -17,8 +17,6 @@ from ivr_flows.nodes.hangup import HangupNode
 from ivr_flows.nodes.menu import MenuNode
 from ivr_flows.nodes.play import PlayNode
 from ivr_flows.nodes.say import SayNode
-from ivr_flows.nodes.set import SetNode
-from ivr_flows.nodes.transfer import TransferNode
 from ivr_flows.schema import FlowHeader
 from ivr_flows.spoken import words_of
 from ivr_flows.texts import Audio, Condition, PromptText, SpokenPart, Target, Template, Text, Words
@@ -129,7 +127,7 @@ def fallback_is_a_person(graph: Graph) -> Iterator[Finding]:
 def questions_lead_to_a_person(graph: Graph) -> Iterator[Finding]:
     reaching = _reaching(graph.targets, graph.people)
     for node in graph.nodes.values():
-        if node.asks and node.id not in reaching:
+        if node.is_question and node.id not in reaching:
             yield Finding(
                 node.id, (), "no way leads from here to a person or a message; add one, or leave out 'person: null'"
             )
@@ -162,7 +160,7 @@ def _missing_languages(node: Node, path: FieldPath, text: Text, languages: tuple
 
 def _needs_translation(node: Node, path: FieldPath, text: Text) -> bool:
     """Music, the values of variables and the names of agents are the same in every language; so is a lone variable."""
-    if isinstance(text, Audio) or isinstance(node, SetNode) or (isinstance(node, TransferNode) and path == ("agent",)):
+    if isinstance(text, Audio) or path[0] in node.unheard:
         return False
     return any(map(str.isalpha, _without_templates(text.by_language[""])))
 
@@ -178,13 +176,10 @@ def _unknown_languages(
 
 
 def languages_are_the_flows(graph: Graph) -> Iterator[Finding]:
-    for node in graph.nodes.values():
-        if isinstance(node, SetNode) and node.language and node.language not in graph.header.languages:
-            yield Finding(
-                node.id,
-                ("language",),
-                f"'{node.language}' is none of the flow's languages: {', '.join(graph.header.languages)}",
-            )
+    known = graph.header.languages
+    for node, path, value in graph.pieces:
+        if path[-1] == "language" and _is_own_field(path) and isinstance(value, str) and value not in known:
+            yield Finding(node.id, path, f"'{value}' is none of the flow's languages: {', '.join(known)}")
 
 
 def choices_differ(graph: Graph) -> Iterator[Finding]:
@@ -274,7 +269,7 @@ def _is_possible(number: str) -> bool:
 
 def silent_loops(graph: Graph) -> Iterator[Finding]:
     """A ring of nodes none of which waits would talk at the caller until the step limit."""
-    waiting = {node.id for node in graph.nodes.values() if node.asks or node.reaches_person}
+    waiting = {node.id for node in graph.nodes.values() if node.may_stop}
     left = {id_: targets - waiting for id_, targets in graph.targets.items() if id_ not in waiting}
     while ends := [id_ for id_, targets in left.items() if not targets & left.keys()]:
         for id_ in ends:
@@ -460,5 +455,5 @@ def _reaching(targets: Mapping[str, Iterable[str]], goals: set[str]) -> set[str]
 
 
 def _leaves(node: Node) -> bool:
-    """Whether the call goes on in another flow from here."""
-    return getattr(node, "flow", None) is not None
+    """Whether the call goes on in another flow from here, or back in the one that called this."""
+    return node.kind == "return" or getattr(node, "flow", None) is not None

@@ -21,6 +21,7 @@ from ivr_flows.events import (
     KEYS,
     CallerHungUp,
     CallEvent,
+    Continued,
     DigitsEntered,
     InputTimedOut,
     LookupAnswered,
@@ -31,14 +32,16 @@ from ivr_flows.events import (
     TransferEnded,
     TransferStatus,
 )
-from ivr_flows.facts import MASK, Fact, NodeEntered
+from ivr_flows.facts import MASK, Fact, FlowReturned, NodeEntered
 from ivr_flows.faults import Fault, FlowError
 from ivr_flows.instructions import (
     EnterQueue,
     Instruction,
     Listen,
     LookUp,
+    Pause,
     Play,
+    Record,
     RecordVoicemail,
     Say,
     SendSms,
@@ -130,6 +133,7 @@ class Given(Strict):
     """The world a simulated call happens in. Everything has a default: a known clock, a caller nobody knows.
 
     `lookups` go by the node that asks or by the address it asks; `missing_flows` are other flows that are not there.
+    `call_id` is what splits draw their chance from; without it the caller's number.
     """
 
     at: Moment = NOON
@@ -137,6 +141,7 @@ class Given(Strict):
     called: str = Field(default=CALLED, max_length=100)
     language: LanguageTag | None = None
     priority_min: int = Field(default=0, ge=-60, le=240)
+    call_id: str = Field(default="", max_length=100)
     customer: dict[str, Any] = Field(default_factory=dict, max_length=100)
     lookups: dict[str, Annotated[GivenAnswer, BeforeValidator(_answer)]] = Field(default_factory=dict, max_length=100)
     queues: dict[str, GivenQueue] = Field(default_factory=dict, max_length=200)
@@ -285,7 +290,15 @@ class SimulatedCall:
         self._been_in = {flow.name: flow}
         self._at = given.at
         self._since = given.at
-        context = CallContext(given.caller, given.called, given.at, given.customer, given.language, given.priority_min)
+        context = CallContext(
+            given.caller,
+            given.called,
+            given.at,
+            given.customer,
+            given.language,
+            given.priority_min,
+            call_id=given.call_id,
+        )
         self._last_node = ""
         self._done = _Done()
         self._took(start(flow, context, flows=self._found))
@@ -315,7 +328,7 @@ class SimulatedCall:
         match self.awaited:
             case Listen(inputs=inputs):
                 return "key_or_speech" if len(set(inputs)) > 1 else "key" if "digits" in inputs else "speech"
-            case RecordVoicemail():
+            case RecordVoicemail() | Record():
                 return "message"
             case EnterQueue():
                 return "queue"
@@ -366,7 +379,7 @@ class SimulatedCall:
                 yield QueueLeft("callback_asked")
             case EnterQueue() if keys == LEAVE_MESSAGE_KEY:
                 yield QueueLeft("voicemail")
-            case RecordVoicemail(finish_key=finish) if finish and keys == finish:
+            case RecordVoicemail(finish_key=finish) | Record(finish_key=finish) if finish and keys == finish:
                 yield InputTimedOut()
             case _:
                 self._problem(act, f"no keys are taken here{self._instead()}")
@@ -382,7 +395,7 @@ class SimulatedCall:
 
     def _silent(self, act: Act) -> Iterator[CallEvent]:
         match self.awaited:
-            case Listen(timeout_s=seconds) | RecordVoicemail(silence_s=seconds):
+            case Listen(timeout_s=seconds) | RecordVoicemail(silence_s=seconds) | Record(silence_s=seconds):
                 self._at += timedelta(seconds=seconds)
                 yield InputTimedOut()
             case _:
@@ -390,7 +403,7 @@ class SimulatedCall:
 
     def _left_message(self, act: Act, seconds: float) -> Iterator[CallEvent]:
         last = self._state.instructions[-1] if self._state.instructions else None
-        if isinstance(last, RecordVoicemail):
+        if isinstance(last, RecordVoicemail | Record):
             self._at += timedelta(seconds=seconds)
             yield RecordingLeft("simulated", min(seconds, last.max_length_s))
         else:
@@ -418,7 +431,7 @@ class SimulatedCall:
     def _due(self) -> tuple[datetime, CallEvent] | None:
         """What happens next when nobody does anything, and when."""
         match self.awaited:
-            case Listen(timeout_s=seconds) | RecordVoicemail(silence_s=seconds):
+            case Listen(timeout_s=seconds) | RecordVoicemail(silence_s=seconds) | Record(silence_s=seconds):
                 return self._since + timedelta(seconds=seconds), InputTimedOut()
             case TransferToNumber(timeout_s=seconds) | TransferToAgent(timeout_s=seconds):
                 return self._since + timedelta(seconds=seconds), TransferEnded("no-answer")
@@ -433,21 +446,29 @@ class SimulatedCall:
 
     def happens(self, event: CallEvent) -> None:
         """Tell the engine of an event, as the carrier or the host would; `act` gathers what follows from several."""
+        self._took(self._resumed(event))
+
+    def _resumed(self, event: CallEvent) -> Step:
         flow = self._found(self._state.flow, self._state.version)
-        self._took(resume(flow, self._state, event, now=self._at, flows=self._found))
+        return resume(flow, self._state, event, now=self._at, flows=self._found)
 
     def _took(self, step: Step) -> None:
         """Keep what the engine answered, and answer for the host where nobody has to act."""
+        self._keep(step)
+        while (event := self._answered_at_once()) is not None:
+            self._keep(self._resumed(event))
+
+    def _keep(self, step: Step) -> None:
         self._state = step.state
         self._done.take(step)
         self._since = self._at
-        event = self._answered_at_once()
-        if event is not None:
-            self.happens(event)
 
     def _answered_at_once(self) -> CallEvent | None:
-        """The event that follows by itself: another system's answer, a queue that is closed."""
+        """The event that follows by itself: another system's answer, a queue that is closed, a pause that is over."""
         match self.awaited:
+            case Pause(seconds=seconds):
+                self._at += timedelta(seconds=seconds)
+                return Continued()
             case LookUp() as asked:
                 return self._looked_up(asked)
             case EnterQueue(queue=name) if not self._queue(name).open:
@@ -489,6 +510,8 @@ class SimulatedCall:
     def _way(self) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
         nodes, edges = [], []
         for fact in self._done.facts:
+            if isinstance(fact, FlowReturned):  # what follows is the calling node's way
+                self._last_node = self._named(fact.flow, fact.node)
             if isinstance(fact, NodeEntered):
                 node = self._named(fact.flow, fact.node)
                 if self._last_node:

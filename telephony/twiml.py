@@ -15,8 +15,10 @@ from ivr_flows.instructions import (
     Hangup,
     Instruction,
     Listen,
+    Pause,
     Play,
     Prompt,
+    Record,
     RecordVoicemail,
     Say,
     SendSms,
@@ -65,7 +67,12 @@ class Renderer:
                 case Listen():
                     self._listen(response, instruction, answer_url)
                 case RecordVoicemail():
-                    self._record(response, instruction, answer_url, interaction_id)
+                    self._record(response, instruction, answer_url, self.urls.recording(interaction_id, "voicemail"))
+                case Record():
+                    self._record(response, instruction, answer_url, self.urls.recording(interaction_id, "answer"))
+                case Pause():
+                    response.pause(length=instruction.seconds)
+                    response.redirect(answer_url + "?silent=1")
                 case EnterQueue() | TransferToAgent():
                     response.redirect(self.urls.wait(interaction_id))
                 case TransferToNumber():
@@ -106,7 +113,7 @@ class Renderer:
         response.redirect(answer_url + "?silent=1")
 
     def _record(
-        self, response: VoiceResponse, record: RecordVoicemail, answer_url: str, interaction_id: uuid.UUID
+        self, response: VoiceResponse, record: RecordVoicemail | Record, answer_url: str, tell_url: str
     ) -> None:
         for prompt in record.prompts:
             self._prompt(response, prompt)
@@ -115,9 +122,9 @@ class Renderer:
             max_length=record.max_length_s,
             finish_on_key=record.finish_key,
             timeout=record.silence_s,
-            play_beep=True,
+            play_beep=not isinstance(record, Record) or record.beep,
             trim="do-not-trim",
-            recording_status_callback=self.urls.recording(interaction_id, "voicemail"),
+            recording_status_callback=tell_url,
             recording_status_callback_event="completed absent",
         )
         response.redirect(answer_url + "?silent=1")

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 bp = Blueprint("voice", __name__, url_prefix="/voice")
 guard(bp)
 
-CHANNELS = {"call": {"0": "customer", "1": "agent"}, "voicemail": {"0": "customer"}}
+CHANNELS = {"call": {"0": "customer", "1": "agent"}, "voicemail": {"0": "customer"}, "answer": {"0": "customer"}}
 TONES = re.compile(r"[0-9A-D#*wW]{1,32}")
 
 
@@ -175,9 +175,13 @@ def room_event(interaction_id: uuid.UUID) -> Response:
 
 @bp.post("/recording/<uuid:interaction_id>")
 def recording_ready(interaction_id: uuid.UUID) -> Response:
-    """A recording can be fetched, or there is none. `?kind=voicemail` for a message a caller left."""
+    """A recording can be fetched, or there is none.
+
+    `?kind=voicemail` for a message a caller left, `?kind=answer` for what a caller said to a flow that went on.
+    """
     form = RecordingForm.parse(request.form)
-    kind = "voicemail" if request.args.get("kind") == "voicemail" else "call"
+    asked = request.args.get("kind", "call")
+    kind = asked if asked in CHANNELS else "call"
     with unit_of_work() as session:
         if not steps.is_known(session, interaction_id):
             return noted()

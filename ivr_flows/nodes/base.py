@@ -33,10 +33,23 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class GoToFlow:
-    """Go on at the start of another flow, or at `otherwise` when there is none of that name."""
+    """Go on at the start of another flow, or at `otherwise` when it cannot be entered.
+
+    `comes_back`: a `return` there leads back to this node (see `Node.returned`).
+    """
 
     flow: str
     otherwise: str | None
+    instructions: tuple[Instruction, ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    comes_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Go back to the node that called this flow; to this flow's fallback when none did."""
+
+    result: str = ""
     instructions: tuple[Instruction, ...] = ()
 
 
@@ -51,6 +64,7 @@ class Wait:
     facts: tuple[Fact, ...] = ()
     pending: Mapping[str, Any] = field(default_factory=dict)
     is_retry: bool = False
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +77,7 @@ class End:
     goal: str = ""
 
 
-Outcome = Go | GoToFlow | Wait | End
+Outcome = Go | GoToFlow | Return | Wait | End
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,16 @@ class Call(Protocol):
         """What this node noted when it last waited."""
         ...
 
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """Every variable of the call so far, sensitive ones too."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """This node in this flow, as one word: what tells it from every other."""
+        ...
+
     def prompt(self, prompt: PromptText | None, **extra: Any) -> tuple[Prompt, ...]:
         """The prompt in the caller's language with variables filled in; `extra` are more names for the templates."""
         ...
@@ -117,6 +141,7 @@ class Node(BaseModel):
 
     on_path: ClassVar[bool] = True  # False: silent work that a reader of the caller's path can do without
     asks: ClassVar[bool] = False  # the caller must answer
+    unheard: ClassVar[frozenset[str]] = frozenset()  # fields whose texts are values, not words for a caller
     kind: str
     """What this step does."""
     id: SkipJsonSchema[str] = Field(exclude=True)
@@ -131,6 +156,10 @@ class Node(BaseModel):
         """What to do with an event while waiting here; None when this node does not wait for such an event."""
         return None
 
+    def returned(self, call: Call, result: str) -> Outcome:
+        """Where to go when the flow that was called from here is done."""
+        return Go(None)
+
     @abstractmethod
     def ways(self) -> Iterator[Way]:
         """Every way out of this node."""
@@ -140,6 +169,16 @@ class Node(BaseModel):
         for name in ("into", "variables"):
             value = getattr(self, name, None)
             yield from (value,) if isinstance(value, str) else value or ()
+
+    @property
+    def is_question(self) -> bool:
+        """Whether the call stops here for the caller's answer."""
+        return self.asks
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether a call may stop here for an answer or a person, so that a way round through here is no trap."""
+        return self.is_question or self.reaches_person
 
     @property
     def reaches_person(self) -> bool:

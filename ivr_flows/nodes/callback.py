@@ -170,17 +170,23 @@ class CallbackNode(AskingNode):
                 return self._confirm(call, number, lead=lead, facts=(fact,), is_retry=True)
 
     def _confirm(
-        self, call: Call, number: str, *, lead: tuple[Prompt, ...] = (), facts: tuple[Fact, ...] = (), **how: bool
+        self,
+        call: Call,
+        number: str,
+        *,
+        lead: tuple[Prompt, ...] = (),
+        facts: tuple[Fact, ...] = (),
+        is_retry: bool = False,
     ) -> Outcome:
         shown = spelled(national(number))
         own = call.prompt(self.prompt, value=shown)
         question = own or (self._words(call, "confirm", number=shown),)
         keys = (YES_KEY, OTHER_KEY, DECLINE_KEY)
         listen = self._listen(call, (*lead, *question), keys)
-        return Wait((listen,), facts, pending={"stage": "confirm", "number": number}, **how)
+        return Wait((listen,), facts, pending={"stage": "confirm", "number": number}, is_retry=is_retry)
 
     def _ask_number(
-        self, call: Call, *, lead: tuple[Prompt, ...] = (), facts: tuple[Fact, ...] = (), **how: bool
+        self, call: Call, *, lead: tuple[Prompt, ...] = (), facts: tuple[Fact, ...] = (), is_retry: bool = False
     ) -> Outcome:
         listen = Listen(
             prompts=(*lead, self._words(call, "enter")),
@@ -190,13 +196,19 @@ class CallbackNode(AskingNode):
             max_digits=MAX_NUMBER_DIGITS + 1,
             finish_key="#",
         )
-        return Wait((listen,), facts, pending={"stage": "number"}, **how)
+        return Wait((listen,), facts, pending={"stage": "number"}, is_retry=is_retry)
 
     def _needs_time(self, call: Call) -> bool:
         return bool(self.times and self.times.after(call.context.now))
 
     def _ask_time(
-        self, call: Call, number: str, *, lead: tuple[Prompt, ...] = (), facts: tuple[Fact, ...] = (), **how: bool
+        self,
+        call: Call,
+        number: str,
+        *,
+        lead: tuple[Prompt, ...] = (),
+        facts: tuple[Fact, ...] = (),
+        is_retry: bool = False,
     ) -> Outcome:
         assert self.times is not None
         now = call.context.now
@@ -204,7 +216,9 @@ class CallbackNode(AskingNode):
         offers = tuple(self._offer(call, choice, str(place)) for place, choice in enumerate(choices, 1))
         keys = tuple(str(place) for place in range(1, len(choices) + 1))
         pending = {"stage": "time", "number": number, "choices": choices}
-        return Wait((self._listen(call, (*lead, *offers), (*keys, DECLINE_KEY)),), facts, pending=pending, **how)
+        return Wait(
+            (self._listen(call, (*lead, *offers), (*keys, DECLINE_KEY)),), facts, pending=pending, is_retry=is_retry
+        )
 
     def _offer(self, call: Call, choice: str, key: str) -> Say:
         if not choice:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -30,6 +30,7 @@ class TransferNode(Node):
     stands in the file, never in a variable, so that no caller can choose who is dialled.
     """
 
+    unheard: ClassVar[frozenset[str]] = frozenset({"agent"})
     kind: Literal["transfer"] = "transfer"
     """Connect the caller to a number, an agent, a queue or another flow."""
     number: E164 | None = None

@@ -53,7 +53,7 @@ def ways_walked(kind: str) -> set[Field]:
 
 def walked_in(case: Case, caller: Caller, kind: str) -> Iterator[Field]:
     flow = case.flow()
-    entered = [fact.node for fact in caller.facts if isinstance(fact, NodeEntered)]
+    entered = [fact.node for fact in caller.facts if isinstance(fact, NodeEntered) and fact.flow == flow.name]
     for here, following in itertools.pairwise(entered):
         node = flow.nodes.get(here)
         if node is not None and node.kind == kind:
@@ -76,7 +76,11 @@ def facts_at(case: Case, caller: Caller, kind: str) -> Iterator[Fact]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_table_takes_every_way_out(kind):
-    assert set(fields_of(KINDS[kind], Target)) - ways_walked(kind) == set()
+    walked = ways_walked(kind)
+    missing = [
+        field for field in fields_of(KINDS[kind], Target) if not any(way[: len(field)] == field for way in walked)
+    ]
+    assert missing == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from ivr_flows import FlowStore, load_flow
-from ivr_flows.simulator import Simulation, simulate
+from ivr_flows.simulator import NOON, Simulation, simulate
 
 CHRISTMAS = "2026-12-25T12:00:00-05:00"
 
@@ -233,3 +233,18 @@ def test_a_look_up_that_takes_too_long_takes_its_time():
 def test_a_queue_offers_what_its_node_says(queue, acts, ended, node):
     call = orders(*acts, queues={"sales": queue})
     assert (call.ended, call.node, call.problems) == (ended, node, ())
+
+
+def test_a_pause_passes_by_itself_and_the_clock_with_it():
+    nodes = (
+        "  a: {kind: wait, seconds: 90, next: b}\n"
+        "  b: {kind: branch, when: [{if: now.minute == 1, to: c}], otherwise: desk}\n"
+        "  c: {kind: record, prompt: Speak., next: bye, no_input: desk}\n"
+        "  bye: {kind: hangup, say: Bye.}\n  desk: {kind: queue, queue: sales}\n"
+    )
+    flow = load_flow(f"title: Test\nstart: a\nfallback: desk\nnodes:\n{nodes}", "test")
+    played = simulate(flow, {"at": "2026-03-03T12:00:00+00:00"}, [{"message_s": 4}])
+    assert played.steps[0].nodes == ("a", "b", "c")
+    assert (played.steps[0].at - NOON).total_seconds() == 90
+    assert (played.node, played.ended) == ("bye", "hung_up")
+    assert "recorded 4 s" in played.steps[1].facts

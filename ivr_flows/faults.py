@@ -51,7 +51,7 @@ def short(value: object, max_chars: int = 60) -> str:
 
 def nearest(wrong: str, known: Iterable[str]) -> str:
     """The end of a message about a wrong name: the names that look like it, or what there is to choose from."""
-    names = sorted(known)
+    names = sorted(map(short, known))
     close = difflib.get_close_matches(wrong[:100], names, n=2)
     if close:
         return f"; did you mean {' or '.join(map(repr, close))}?"

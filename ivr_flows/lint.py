@@ -6,6 +6,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import ip_address
+from socket import inet_aton
+from urllib.parse import urlsplit
 
 import phonenumbers
 
@@ -14,6 +17,7 @@ from ivr_flows.faults import Severity, nearest, short
 from ivr_flows.nodes import Node
 from ivr_flows.nodes.base import FieldPath, pieces
 from ivr_flows.nodes.hangup import HangupNode
+from ivr_flows.nodes.http import HttpNode, Secret
 from ivr_flows.nodes.menu import MenuNode
 from ivr_flows.nodes.play import PlayNode
 from ivr_flows.nodes.say import SayNode
@@ -37,15 +41,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What exists around the flow: keys of queues, names of flows, our own numbers (E.164), articles.
+    """What exists around the flow: keys of queues, names of flows, our own numbers (E.164), and hosts of the own
+    network that look-ups may ask.
 
-    None: not known here, so not checked.
+    None: not known here, so not checked (hosts: then only warned of).
     """
 
     queues: Collection[str] | None = None
     flows: Collection[str] | None = None
     numbers: Collection[str] | None = None
-    articles: Collection[str] | None = None
+    hosts: Collection[str] | None = None
 
 
 NOTHING_KNOWN = Known()
@@ -236,8 +241,6 @@ def names_are_known(graph: Graph) -> Iterator[Finding]:
         "mailbox": ("queue", known.queues),
         "flow": ("flow", known.flows),
         "wait_flow": ("flow", known.flows),
-        "article": ("article", known.articles),
-        "from": ("number of ours", known.numbers),
     }
     for node, path, value in graph.pieces:
         what, names = things.get(str(path[-1]), ("", None)) if _is_own_field(path) else ("", None)
@@ -286,6 +289,38 @@ def nodes_are_reachable(graph: Graph) -> Iterator[Finding]:
             yield Finding(id_, (), "no way leads here", "warning")
 
 
+def addresses_may_be_asked(graph: Graph) -> Iterator[Finding]:
+    """A look-up must not be a door into the own network; the client refuses it too, but on the day of the call."""
+    allowed = graph.known.hosts
+    for node in graph.nodes.values():
+        if not isinstance(node, HttpNode):
+            continue
+        host = (urlsplit(f"//{node.host}").hostname or "").rstrip(".")
+        if _is_at_home(host) and host not in (allowed or ()):
+            yield Finding(
+                node.id,
+                ("url",),
+                f"'{short(host)}' is on the own network: look-ups go there only if HTTP_ALLOW_HOSTS names it",
+                "warning" if allowed is None else "error",
+            )
+        if node.url.lower().startswith("http:") and any(isinstance(value, Secret) for value in node.headers.values()):
+            yield Finding(node.id, ("url",), "sends a secret that everybody on the way can read: use https", "warning")
+
+
+def _is_at_home(host: str) -> bool:
+    """Whether this is this machine or a private address, however it is written (2130706433 is 127.0.0.1)."""
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        pass
+    try:
+        return not ip_address(inet_aton(host)).is_global
+    except OSError:
+        return False
+
+
 def somebody_can_be_reached(graph: Graph) -> Iterator[Finding]:
     start = graph.header.start
     if start not in graph.nodes:
@@ -304,7 +339,7 @@ def menus_say_where_silence_leads(graph: Graph) -> Iterator[Finding]:
             yield Finding(
                 node.id,
                 (),
-                f"has no {' and no '.join(missing)}: such callers go to the fallback, {graph.header.fallback}",
+                f"leaves out {' and '.join(missing)}: such callers go to the fallback, {graph.header.fallback}",
                 "warning",
             )
 
@@ -402,6 +437,7 @@ RULES_OF_FIELDS: tuple[Rule, ...] = (
     choices_can_be_said_in_every_language,
     names_are_known,
     numbers_can_be_called,
+    addresses_may_be_asked,
     the_clock_is_read_right,
     menus_are_short,
     menus_say_where_silence_leads,

@@ -23,7 +23,7 @@ def _usable_pattern(pattern: str) -> str:
         _whole(pattern)
     except Exception as error:  # pydantic's own error type for a pattern that Rust's regex refuses is private
         raise PydanticCustomError(
-            "flow", "is not a pattern that can be used (no look-around, no back-references)"
+            "flow", "is not a pattern that can be used (no look-around, no back-references, no thousandfold repeats)"
         ) from error
     return pattern
 

@@ -117,7 +117,7 @@ def test_no_broken_file_breaks_the_diagram_or_the_check(path):
 def test_the_check_of_a_half_broken_file_tells_of_the_other_nodes_too():
     messages = [str(fault) for fault in check(FLOW.replace("    queue: sales\n", "    qeue: sales\n"), "test")]
     assert messages == [
-        "test.yaml:7:3: node hello: has no no_input and no no_match: such callers go to the fallback, desk",
+        "test.yaml:7:3: node hello: leaves out no_input and no_match: such callers go to the fallback, desk",
         "test.yaml:14:22: node hello, field choices[1].to: there is no node 'nowhere'; use one of: desk, hello, sales",
         "test.yaml:17:3: node sales, field queue: is missing",
         "test.yaml:19:5: node sales, field qeue: is not a field here; did you mean 'queue'?",

@@ -72,10 +72,10 @@ def test_music_needs_no_translation():
 def test_a_menu_that_leaves_silence_to_the_fallback_is_told():
     menu = "  a: {kind: menu, prompt: Press one.,%s choices: [{key: 1, to: desk}]}\n"
     assert warnings_of(menu % "") == [
-        "test.yaml:7:3: node a: has no no_input and no no_match: such callers go to the fallback, desk"
+        "test.yaml:7:3: node a: leaves out no_input and no_match: such callers go to the fallback, desk"
     ]
     assert warnings_of(menu % " no_match: desk,") == [
-        "test.yaml:7:3: node a: has no no_input: such callers go to the fallback, desk"
+        "test.yaml:7:3: node a: leaves out no_input: such callers go to the fallback, desk"
     ]
     assert warnings_of(menu % f" {SILENCE},") == []
 

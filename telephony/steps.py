@@ -7,7 +7,6 @@ or repeated webhook from the one that is waited for.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -20,6 +19,8 @@ from app.accounts.models import User
 from app.customers.identify import BadAddress, identify, normalise
 from app.customers.models import Customer
 from app.db import database_now
+from app.flows import trace
+from app.flows.trace import Position
 from app.interactions.messages import send_message
 from app.interactions.models import TERMINAL, Interaction, State
 from app.interactions.move import lock_interaction, move
@@ -31,7 +32,7 @@ from app.routing.models import Queue
 from ivr_flows import engine
 from ivr_flows.entry_points import EntryPoint
 from ivr_flows.events import CallerHungUp, CallEvent, QueueLeft, RecordingLeft, TransferEnded, TransferStatus
-from ivr_flows.facts import Fact, FlowEntered, KeyPressed, NotUnderstood, PersonAsked, WordsUnderstood
+from ivr_flows.facts import FlowEntered, KeyPressed, NotUnderstood, PersonAsked, WordsUnderstood
 from ivr_flows.instructions import EnterQueue, Play, RecordVoicemail, Say, SendSms, TransferToAgent
 from ivr_flows.state import CallContext
 from ivr_flows.state import State as FlowState
@@ -69,6 +70,8 @@ def start_call(session: Session, room: Room, form: CallForm) -> str:
     move(session, interaction, State.IN_FLOW, actor="flow", reason=flow.name)
     place = Place.begin(session, interaction, form.call_sid)
     _record(session, place, "flow.entered", flow=flow.name, version=flow.version)
+    place.position = Position(flow.name, flow.version)
+    place.traced.append(trace.began(place.position))
     call = CallContext(
         caller=interaction.remote_address,
         called=interaction.our_address,
@@ -183,12 +186,12 @@ def _save(session: Session, room: Room, place: Place, step: engine.Step, *, quie
     """
     spoken: tuple[Any, ...] = ()
     place.flow = step.state
-    _tell(session, place, step.facts)
+    _tell(session, place, step)
     while not quietly and (event := _perform(session, place, step)) is not None:
         spoken += tuple(one for one in step.instructions if isinstance(one, Say | Play))
         step = _resume(session, room, place, event)
         place.flow = step.state
-        _tell(session, place, step.facts)
+        _tell(session, place, step)
     place.context["path"] = _path_in_words(step.state)
     if not quietly:
         place.twiml = room.renderer.render(
@@ -307,14 +310,29 @@ def _snapshot(session: Session, interaction: Interaction) -> dict[str, Any]:
     return {"name": customer.name or "", "is_known": bool(customer.name), "language": customer.language or ""}
 
 
-def _tell(session: Session, place: Place, facts: Sequence[Fact]) -> None:
-    for fact in facts:
+def _tell(session: Session, place: Place, step: engine.Step) -> None:
+    """Write the step's facts into the log, the last with what the caller hears now, and trace the caller's way."""
+    assert place.position is not None
+    heard = trace.said(step)
+    for number, (fact, position, came_from) in enumerate(trace.follow(place.position, step.facts), 1):
+        place.position = position
+        place.traced += trace.rows(fact, position, came_from)
         if isinstance(fact, FlowEntered):
             _record(session, place, "flow.entered", flow=fact.flow, version=fact.version)
-        else:
-            actor = "caller" if isinstance(fact, CALLERS_OWN) else "flow"
-            node = getattr(fact, "node", "")
-            _record(session, place, "flow.step", actor=actor, node=node, kind=fact.kind, text=fact.describe())
+            continue
+        _record(
+            session,
+            place,
+            "flow.step",
+            actor="caller" if isinstance(fact, CALLERS_OWN) else "flow",
+            node=getattr(fact, "node", ""),
+            kind=fact.kind,
+            text=fact.describe(),
+            flow=position.flow,
+            version=position.version,
+            about=trace.about(fact, came_from),
+            said=heard if number == len(step.facts) else [],
+        )
 
 
 def _record(session: Session, place: Place, kind: str, /, *, actor: str = "flow", **data: Any) -> None:

@@ -175,5 +175,12 @@ class Trace(Base):
             "called_at",
             postgresql_include=["version", "what", "node", "came_from", "interaction_id"],
         ),
+        Index(
+            "ix_flow_trace_began",
+            "flow",
+            "called_at",
+            postgresql_include=["version", "interaction_id"],
+            postgresql_where=text("what = 'began'"),
+        ),
         Index("ix_flow_trace_goal", "interaction_id", postgresql_where=text("what = 'goal'")),
     )

@@ -52,6 +52,14 @@ def upgrade() -> None:
         postgresql_include=["version", "what", "node", "came_from", "interaction_id"],
     )
     op.create_index(
+        "ix_flow_trace_began",
+        "flow_trace",
+        ["flow", "called_at"],
+        unique=False,
+        postgresql_include=["version", "interaction_id"],
+        postgresql_where=sa.text("what = 'began'"),
+    )
+    op.create_index(
         "ix_flow_trace_goal", "flow_trace", ["interaction_id"], unique=False, postgresql_where=sa.text("what = 'goal'")
     )
     op.create_table(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from itertools import combinations
 from typing import Any
 
 from hypothesis import strategies as st
@@ -33,6 +34,15 @@ CONDITIONS = st.sampled_from(
 PHRASES = st.lists(st.sampled_from(["sales", "billing", "one", "ventas"]), min_size=1, max_size=2, unique=True)
 FLOWS = st.sampled_from(["other", NAME, "gone"])
 
+QUESTIONS = st.sampled_from(
+    [
+        {"id": "n", "ask": {"en": "1 to 5?", "es": "¿1 a 5?"}},
+        {"id": "plan", "ask": {"en": "Yes?", "es": "¿Sí?"}, "expect": "yes_no"},
+        {"id": "state", "ask": {"en": "Why?", "es": "¿Por qué?"}, "expect": "words"},
+        {"id": "x", "ask": {"en": "Which?", "es": "¿Cuál?"}, "expect": "choice", "choices": [{"key": 1, "value": "a"}]},
+    ]
+)
+
 BY_NAME: dict[str, Values] = {
     "audio": st.just("/audio/a.wav"),
     "body": st.sampled_from([{"a": "{{ vars.n }}"}, None]),
@@ -50,7 +60,11 @@ BY_NAME: dict[str, Values] = {
     "play": st.just("/audio/b.wav"),
     "query": st.just({"of": "{{ vars.n }}"}),
     "read": st.dictionaries(VARIABLES, st.sampled_from(["name", "is_known", "fields.plan"]), max_size=2),
+    "questions": st.lists(QUESTIONS, min_size=1, max_size=3, unique_by=lambda question: question["id"]),
     "set": st.dictionaries(st.sampled_from(["name", "plan"]), TEXTS, max_size=2),
+    "shares": st.tuples(TARGETS, TARGETS).map(
+        lambda to: [{"percent": 30, "name": "new", "to": to[0]}, {"percent": 70, "to": to[1]}]
+    ),
     "status": st.sampled_from([404, "5xx"]),
     "tries": st.integers(1, 3),
     "url": st.sampled_from(["https://crm.example/orders", "https://crm.example/{{ vars.n }}"]),
@@ -96,15 +110,17 @@ def _without_what_is_wrong(fields: dict[str, Any], required: list[str]) -> dict[
 
 
 def _made_to_fit(draw: st.DrawFn, fields: dict[str, Any], optional: list[str]) -> dict[str, Any]:
-    """With one field more, or with fewer, since fields may need or exclude each other."""
+    """With fewer fields, else with one or two more than it must have, since fields may exclude or need each other."""
     kind = fields["kind"]
-    for name in optional:
-        if name not in fields and _fits(more := {**fields, name: draw(_field(kind, name))}):
-            return more
     for name in optional:
         fields.pop(name, None)
         if _fits(fields):
             return fields
+    for count in (1, 2):
+        for names in combinations(optional, count):
+            more = {**fields, **{name: draw(_field(kind, name)) for name in names}}
+            if _fits(more):
+                return more
     raise AssertionError(f"no {kind} can be made that its model takes: {fields}; mend it in BY_NAME")
 
 

@@ -33,6 +33,8 @@ from ivr_flows.instructions import (
     Hangup,
     Listen,
     LookUp,
+    Pause,
+    Record,
     RecordVoicemail,
     TransferToAgent,
     TransferToNumber,
@@ -101,6 +103,8 @@ ANSWERS: dict[type, Callable[[Any, Random], CallEvent]] = {
         ]
     ),
     RecordVoicemail: lambda _, random: random.choice([RecordingLeft("rec", 7.0), InputTimedOut()]),
+    Record: lambda _, random: random.choice([RecordingLeft("rec", 7.0), InputTimedOut()]),
+    Pause: lambda _, random: Continued(),
     EnterQueue: lambda _, random: QueueLeft(random.choice(["timeout", "timeout", "callback_asked", "answered"])),
     TransferToNumber: lambda _, random: TransferEnded(random.choice(["busy", "no-answer", "completed"])),
     TransferToAgent: lambda _, random: TransferEnded(random.choice(["busy", "no-answer", "completed"])),

@@ -15,7 +15,7 @@ from app import events
 from app.db import database_now
 from app.flows.trace import Position
 from app.interactions.models import Interaction, State
-from ivr_flows.instructions import EnterQueue, RecordVoicemail, TransferToAgent
+from ivr_flows.instructions import EnterQueue, LookUp, RecordVoicemail, TransferToAgent
 from ivr_flows.state import State as FlowState
 from telephony.models import FlowSession
 
@@ -128,6 +128,12 @@ class Place:
     def waits_in_queue(self) -> bool:
         """Whether the flow's last word was to wait for a person, whatever became of that."""
         return self._waits_for(EnterQueue, TransferToAgent)
+
+    @property
+    def looks_up(self) -> LookUp | None:
+        """What the flow waits to learn from a web service, if that is what it waits for."""
+        last = self.flow.instructions[-1] if self.flow is not None and self.flow.instructions else None
+        return last if isinstance(last, LookUp) else None
 
     @property
     def leaves_a_message(self) -> bool:

@@ -12,6 +12,7 @@ from telephony.carrier import Carrier
 from telephony.documents import Documents
 from telephony.twiml import Renderer, Speak, say_with_carrier
 from telephony.urls import Urls
+from telephony.web_services import WebServices
 
 EXTENSION = "voice_room"
 
@@ -26,12 +27,21 @@ class Room:
     flows: FlowStore
     renderer: Renderer
     documents: Documents
+    web_services: WebServices
 
 
 def open_room(settings: Settings, flows: FlowStore, speak: Speak = say_with_carrier) -> Room:
     """Furnish the room. `speak` decides who says texts: the carrier's voices or ours."""
     urls = Urls.of(settings)
-    return Room(settings, urls, Carrier(settings), flows, Renderer(urls, speak), Documents(urls, speak))
+    return Room(
+        settings,
+        urls,
+        Carrier(settings),
+        flows,
+        Renderer(urls, speak),
+        Documents(urls, speak),
+        WebServices.of(settings),
+    )
 
 
 def room_of(app: Flask | None = None) -> Room:

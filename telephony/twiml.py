@@ -11,15 +11,18 @@ from typing import Any, Protocol
 from twilio.twiml.voice_response import Dial, Gather, VoiceResponse
 
 from ivr_flows.instructions import (
+    ChangeCustomer,
     EnterQueue,
     Hangup,
     Instruction,
     Listen,
+    LookUp,
     Pause,
     Play,
     Prompt,
     Record,
     RecordVoicemail,
+    RequestCallback,
     Say,
     SendSms,
     TransferToAgent,
@@ -63,7 +66,7 @@ class Renderer:
         for instruction in instructions:
             match instruction:
                 case Say() | Play():
-                    self._prompt(response, instruction)
+                    self.prompt(response, instruction)
                 case Listen():
                     self._listen(response, instruction, answer_url)
                 case RecordVoicemail():
@@ -77,13 +80,16 @@ class Renderer:
                     response.redirect(self.urls.wait(interaction_id))
                 case TransferToNumber():
                     self._dial(response, instruction, answer_url, our_number)
-                case SendSms():
-                    pass  # a job sends it; the caller hears nothing of it
+                case LookUp():
+                    response.redirect(self.urls.look_up(interaction_id, step))
+                case SendSms() | ChangeCustomer() | RequestCallback():
+                    pass  # done with the step; the caller hears nothing of it
                 case Hangup():
                     response.hangup()
         return str(response)
 
-    def _prompt(self, parent: VoiceResponse | Gather, prompt: Prompt) -> None:
+    def prompt(self, parent: VoiceResponse | Gather, prompt: Prompt) -> None:
+        """Add what is said or played to a document or a question."""
         if isinstance(prompt, Say):
             self.speak(parent, prompt.text, prompt.language)
         else:
@@ -108,7 +114,7 @@ class Renderer:
             **speech,
         )
         for prompt in listen.prompts:
-            self._prompt(gather, prompt)
+            self.prompt(gather, prompt)
         response.append(gather)
         response.redirect(answer_url + "?silent=1")
 
@@ -116,7 +122,7 @@ class Renderer:
         self, response: VoiceResponse, record: RecordVoicemail | Record, answer_url: str, tell_url: str
     ) -> None:
         for prompt in record.prompts:
-            self._prompt(response, prompt)
+            self.prompt(response, prompt)
         response.record(
             action=answer_url,
             max_length=record.max_length_s,

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, request
 from app import crash
 from app.db import unit_of_work
 from recordings.announce import announce_recording
-from telephony import answering, legs, queueing, rescue, steps
+from telephony import answering, legs, lookups, queueing, rescue, steps
 from telephony.forms import BadForm, CallForm, RecordingForm, RoomForm, StatusForm, StepForm
 from telephony.legs import LegNews
 from telephony.room import room_of
@@ -61,6 +61,14 @@ def step_answered(interaction_id: uuid.UUID, n: int) -> Response:
         return twiml_reply(room_of().documents.goodbye("goodbye", None))
     crash.point("W3")
     return twiml_reply(document)
+
+
+@bp.post("/look-up/<uuid:interaction_id>/<int:n>")
+def looking_up(interaction_id: uuid.UUID, n: int) -> Response:
+    """A round while step `n` looks something up; `?told=1` once its phrase was said. Nothing is open meanwhile."""
+    form = CallForm.parse(request.form)
+    was_told = request.args.get("told") == "1"
+    return twiml_reply(lookups.next_round(room_of(), interaction_id, n, form.call_sid, was_told=was_told))
 
 
 @bp.post("/wait/<uuid:interaction_id>")

@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -66,13 +66,19 @@ def resolved(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+@cache
+def usual_trust() -> ssl.SSLContext:
+    """The certificates that httpx trusts."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 @dataclass(frozen=True, slots=True)
 class GuardedClient:
     """Asks public addresses, and the hosts of `allowed` ("crm.internal", "crm.internal:8443"). Safe from threads."""
 
     allowed: Collection[str] = ()
     resolve: Resolve = resolved
-    trust: Callable[[], ssl.SSLContext] = field(default_factory=lambda: _trust)
+    trust: Callable[[], ssl.SSLContext] = usual_trust
 
     def ask(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, timeout_s: float
@@ -147,11 +153,6 @@ def _where(url: str) -> tuple[str, int, bool]:
 
 def _plain(host: str) -> str:
     return host.lower().rstrip(".")
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
 
 
 @dataclass(frozen=True, slots=True)

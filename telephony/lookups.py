@@ -103,5 +103,3 @@ def _standing(room: Room, interaction_id: uuid.UUID, n: int) -> str:
         if place.step == n and place.looks_up is not None:  # it broke on our side: the next round sees that it is late
             return room.documents.looking_up(room.renderer, interaction_id, n, ())
         return steps.standing(room, place)
-
-

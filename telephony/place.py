@@ -115,6 +115,10 @@ class Place:
         self.traced = []
         session.connection().execute(KEEP, values)
 
+    def write_context(self, session: Session) -> None:
+        """Keep what the agent will see, where the step itself stays."""
+        self.interaction(session).context = dict(self.context)
+
     @property
     def has_ended(self) -> bool:
         return self.flow is not None and self.flow.ended
@@ -134,6 +138,12 @@ class Place:
         """What the flow waits to learn from a web service, if that is what it waits for."""
         last = self.flow.instructions[-1] if self.flow is not None and self.flow.instructions else None
         return last if isinstance(last, LookUp) else None
+
+    @property
+    def enters_queue(self) -> EnterQueue | None:
+        """How the caller waits for a person, if that was the flow's last word."""
+        last = self.flow.instructions[-1] if self.flow is not None and self.flow.instructions else None
+        return last if isinstance(last, EnterQueue) else None
 
     @property
     def leaves_a_message(self) -> bool:

@@ -88,6 +88,25 @@ class Renderer:
                     response.hangup()
         return str(response)
 
+    def round_of_waiting(self, instructions: Iterable[Instruction], here: str) -> str:
+        """A round of a queue's own small flow: what it says or asks, and back to `here`; never nothing at all."""
+        response = VoiceResponse()
+        is_heard = False
+        for instruction in instructions:
+            match instruction:
+                case Say() | Play():
+                    self.prompt(response, instruction)
+                    is_heard = True
+                case Listen():
+                    self._listen(response, instruction, here)
+                    return str(response)
+                case _:
+                    pass
+        if not is_heard:
+            response.play(self.urls.music())
+        response.redirect(_silent(here))
+        return str(response)
+
     def prompt(self, parent: VoiceResponse | Gather, prompt: Prompt) -> None:
         """Add what is said or played to a document or a question."""
         if isinstance(prompt, Say):
@@ -116,7 +135,7 @@ class Renderer:
         for prompt in listen.prompts:
             self.prompt(gather, prompt)
         response.append(gather)
-        response.redirect(answer_url + "?silent=1")
+        response.redirect(_silent(answer_url))
 
     def _record(
         self, response: VoiceResponse, record: RecordVoicemail | Record, answer_url: str, tell_url: str
@@ -133,14 +152,19 @@ class Renderer:
             recording_status_callback=tell_url,
             recording_status_callback_event="completed absent",
         )
-        response.redirect(answer_url + "?silent=1")
+        response.redirect(_silent(answer_url))
 
     def _dial(self, response: VoiceResponse, transfer: TransferToNumber, answer_url: str, our_number: str) -> None:
         timeout = min(MAX_DIAL_S, max(MIN_DIAL_S, transfer.timeout_s))
         dial = Dial(action=answer_url, timeout=timeout, caller_id=our_number)
         dial.number(transfer.number)
         response.append(dial)
-        response.redirect(answer_url + "?silent=1")
+        response.redirect(_silent(answer_url))
+
+
+def _silent(answer_url: str) -> str:
+    """Where a leg goes on that went past its last verb without a result."""
+    return f"{answer_url}{'&' if '?' in answer_url else '?'}silent=1"
 
 
 def _hints(hints: Iterable[str]) -> list[str]:

@@ -45,6 +45,9 @@ class Urls:
     def step(self, interaction_id: uuid.UUID, step: int, **query: str) -> str:
         return f"{self.base}/voice/step/{interaction_id}/{step}" + _query(query)
 
+    def draft(self, token: str) -> str:
+        return f"{self.base}/voice/draft/{token}"
+
     def look_up(self, interaction_id: uuid.UUID, step: int, **query: str) -> str:
         return f"{self.base}/voice/look-up/{interaction_id}/{step}" + _query(query)
 

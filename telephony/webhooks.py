@@ -15,7 +15,7 @@ from flask import Blueprint, Response, request
 from app import crash
 from app.db import unit_of_work
 from recordings.announce import announce_recording
-from telephony import answering, legs, lookups, queueing, rescue, steps
+from telephony import answering, draft_calls, legs, lookups, queueing, rescue, steps
 from telephony.forms import BadForm, CallForm, RecordingForm, RoomForm, StatusForm, StepForm
 from telephony.legs import LegNews
 from telephony.room import room_of
@@ -47,6 +47,15 @@ def incoming() -> Response:
     return twiml_reply(document)
 
 
+@bp.post("/draft/<token>")
+def draft_answered(token: str) -> Response:
+    """A telephone that was rung with a draft is picked up: the draft's first step. Asked again, the step that stands."""
+    form = CallForm.parse(request.form)
+    with unit_of_work() as session:
+        document = draft_calls.answered(session, room_of(), token, form)
+    return twiml_reply(document)
+
+
 @bp.post("/step/<uuid:interaction_id>/<int:n>")
 def step_answered(interaction_id: uuid.UUID, n: int) -> Response:
     """The answer to step `n`: keys, words, a message or a transfer's end in, the next step out.
@@ -73,12 +82,11 @@ def looking_up(interaction_id: uuid.UUID, n: int) -> Response:
 
 @bp.post("/wait/<uuid:interaction_id>")
 def waiting(interaction_id: uuid.UUID) -> Response:
-    """One round of the queue's loop. Digits: the key pressed during the last one, `*` to leave a message instead."""
-    form = CallForm.parse(request.form)
+    """One round of the queue's loop. Digits or words: what the caller did during the last one, `*` for a message."""
+    form = StepForm.parse(request.form, silent=request.args.get("silent") == "1")
+    CallForm.parse(request.form)
     with unit_of_work() as session:
-        document = queueing.next_round(
-            session, room_of(), interaction_id, form.call_sid, request.args, request.form.get("Digits", "")
-        )
+        document = queueing.next_round(session, room_of(), interaction_id, form.call_sid, request.args, form.event)
     return twiml_reply(document)
 
 

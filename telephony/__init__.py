@@ -19,7 +19,7 @@ def register(app: Flask, settings: Settings) -> None:
     from app.accounts.entry import CARRIER, PUBLIC, enter
     from app.pages import limiter
     from telephony import jobs as hands
-    from telephony import numbers, prompts, webhooks
+    from telephony import draft_calls, numbers, prompts, webhooks
     from telephony.calls import CarrierCalls
     from telephony.room import EXTENSION, open_room
     from telephony.tokens import PhoneTokens, SoftphoneTokens
@@ -34,6 +34,7 @@ def register(app: Flask, settings: Settings) -> None:
     app.extensions[EXTENSION] = room
     app.extensions["call_control"] = CarrierCalls(room)
     app.extensions["softphone_tokens"] = SoftphoneTokens(settings, room.carrier)
+    app.extensions["draft_calls"] = functools.partial(draft_calls.ring, room=room)
     app.extensions["our_numbers"] = numbers.PhoneNumbers(room.flows)
     if settings.is_local:
         app.extensions["phone_tokens"] = PhoneTokens(room.carrier)

@@ -7,6 +7,7 @@ or repeated webhook from the one that is waited for.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -103,7 +104,7 @@ def _begin(
     session.add(_caller_leg(session, interaction, call_sid))
     move(session, interaction, State.IN_FLOW, actor="flow", reason=flow.name)
     place = Place.begin(session, interaction, call_sid)
-    mark = {"draft": True} if is_draft else {}
+    mark: dict[str, Any] = {"draft": True} if is_draft else {}
     _record(session, place, "flow.entered", flow=flow.name, version=flow.version, **mark)
     place.position = Position(flow.name, flow.version)
     place.traced.append(trace.began(place.position))
@@ -435,7 +436,7 @@ def _snapshot(session: Session, interaction: Interaction) -> dict[str, Any]:
 
 
 def tell_aside(session: Session, place: Place, facts: Sequence[Fact]) -> None:
-    """Tell what happened in a small flow beside the caller's own: it is on the timeline and not on the caller's way."""
+    """Tell what happened in a small flow beside the caller's own: on the timeline, and not on the caller's way."""
     for fact in facts:
         actor = "caller" if isinstance(fact, CALLERS_OWN) else "flow"
         node = getattr(fact, "node", "")

@@ -75,7 +75,7 @@ class Renderer:
                     self._record(response, instruction, answer_url, self.urls.recording(interaction_id, "answer"))
                 case Pause():
                     response.pause(length=instruction.seconds)
-                    response.redirect(answer_url + "?silent=1")
+                    response.redirect(_silent(answer_url))
                 case EnterQueue() | TransferToAgent():
                     response.redirect(self.urls.wait(interaction_id))
                 case TransferToNumber():
@@ -100,6 +100,9 @@ class Renderer:
                 case Listen():
                     self._listen(response, instruction, here)
                     return str(response)
+                case Pause():
+                    response.pause(length=instruction.seconds)
+                    is_heard = True
                 case _:
                     pass
         if not is_heard:

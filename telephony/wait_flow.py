@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.interactions.models import Interaction
 from app.routing.wait import Waiting
 from ivr_flows import engine
-from ivr_flows.events import CallEvent, LookupAnswered, TransferEnded
+from ivr_flows.events import CallEvent, Continued, LookupAnswered, TransferEnded
 from ivr_flows.facts import CallerLeft, Fact, FlowEnded, NodeEntered
 from ivr_flows.faults import FlowError
 from ivr_flows.instructions import (
@@ -26,6 +26,7 @@ from ivr_flows.instructions import (
     EnterQueue,
     Instruction,
     LookUp,
+    Record,
     RecordVoicemail,
     RequestCallback,
     TransferToAgent,
@@ -40,7 +41,7 @@ from telephony.room import Room
 
 log = structlog.get_logger()
 
-MOST_REFUSALS = 5  # things that cannot be done in a line: look-ups, transfers
+MOST_REFUSALS = 5  # things that cannot be done in a line: look-ups, transfers, recordings
 QUIET = (NodeEntered, FlowEnded, CallerLeft)
 """Facts of every round that would drown the timeline."""
 
@@ -113,6 +114,8 @@ def _refusal(state: State) -> CallEvent | None:
             return LookupAnswered(problem="refused")
         case TransferToNumber() | TransferToAgent():
             return TransferEnded("failed")
+        case Record():
+            return Continued()
         case _:
             return None
 

@@ -49,7 +49,7 @@ def incoming() -> Response:
 
 @bp.post("/draft/<token>")
 def draft_answered(token: str) -> Response:
-    """A telephone that was rung with a draft is picked up: the draft's first step. Asked again, the step that stands."""
+    """A telephone that was rung with a draft is picked up: the draft's first step, or the step that stands."""
     form = CallForm.parse(request.form)
     with unit_of_work() as session:
         document = draft_calls.answered(session, room_of(), token, form)

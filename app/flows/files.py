@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,24 +54,13 @@ class FlowFiles:
     def write(self, flow: str, text: str, instead_of: str | None) -> bool:
         """Write a flow's file if it still holds the version `instead_of` (None: if there is none yet).
 
-        Whoever reads meanwhile finds the old text or the new one. False when it holds something else, or the folder
-        may not be written to: what is live does not depend on it.
+        False when it holds something else, or the folder may not be written to: what is live does not depend on it.
         """
-        path = self.path(flow)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.unfinished")
-        try:
-            unfinished.write_text(text, encoding="utf-8", newline="")
-            if self.version(flow) != instead_of:
-                return False
-            if path.exists():
-                shutil.copymode(path, unfinished)
-            unfinished.replace(path)
-        except OSError:
-            return False
-        finally:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-        return True
+        return _replace(self.path(flow), text, lambda: self.version(flow) == instead_of)
+
+    def replace(self, path: Path, text: str, before: str | None) -> bool:
+        """Write a file of this folder if it still holds `before` (None: if there is none yet); False when it cannot."""
+        return _replace(path, text, lambda: _text(path) == before)
 
     def version(self, flow: str) -> str | None:
         """What the file holds now; None when there is no readable one, "" when it is no text."""
@@ -92,6 +82,31 @@ class FlowFiles:
         except (OSError, subprocess.TimeoutExpired):
             return None
         return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+
+
+def _replace(path: Path, text: str, is_as_expected: Callable[[], bool]) -> bool:
+    """Write a file so that whoever reads meanwhile finds the old text or the new one."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.unfinished")
+    try:
+        unfinished.write_text(text, encoding="utf-8", newline="")
+        if not is_as_expected():
+            return False
+        if path.exists():
+            shutil.copymode(path, unfinished)
+        unfinished.replace(path)
+    except OSError:
+        return False
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+    return True
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return read_flow_text(path)
+    except FlowError:
+        return None
 
 
 def _plain(text: str) -> str:

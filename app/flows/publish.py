@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ NOTHING_NEW = N_("The draft is the same as what is live.")
 NO_VERSION = N_("This flow has no such version.")
 SETTLED = N_("There is nothing to choose between any more.")
 MOST_VERSIONS = 200
+IS_VERSION = re.compile("[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ def publish_draft(house: House, user_id: int, name: str, message: str, rev: int)
     Refusal 422 with `faults` and `tests`; 409 with the `draft` that stands when it was saved meanwhile, somebody else
     writes, or another version went live since it began.
     """
-    text = _text_to_publish(house, user_id, name, rev)
-    _prove(house, name, text)
+    text = draft_to_publish(house, user_id, name, rev)
+    prove(house, name, text)
     version = version_of(text)
     with unit_of_work() as session:
         flow, user = hold(session, name), session.get_one(User, user_id)
@@ -64,7 +66,7 @@ def publish_draft(house: House, user_id: int, name: str, message: str, rev: int)
             "message": message,
         }
         events.record(session, "flow.published", actor=f"user:{user.id}", **told)
-    _bring_home(house, name, version, text, before)
+    bring_home(house, name, version, text, before)
     return version
 
 
@@ -84,7 +86,7 @@ def roll_back(house: House, user_id: int, name: str, version: str, message: str)
         release(session, flow, version, source="rollback", author_id=user.id, author=user.name, message=message)
         told: dict[str, Any] = {"flow": name, "version": version, "before": before, "message": message}
         events.record(session, "flow.rolled_back", actor=f"user:{user.id}", **told)
-    _bring_home(house, name, version, text, before)
+    bring_home(house, name, version, text, before)
     return version
 
 
@@ -99,7 +101,7 @@ def settle_conflict(house: House, user_id: int, name: str, file_version: str, ta
         _unsettled(session, name, file_version)
         text = kept_text(session, name, file_version) or ""
     if take == "file":
-        _prove(house, name, text)
+        prove(house, name, text)
     with unit_of_work() as session:
         flow, user = hold(session, name), session.get_one(User, user_id)
         _unsettled(session, name, file_version)
@@ -114,7 +116,7 @@ def settle_conflict(house: House, user_id: int, name: str, file_version: str, ta
         events.record(session, "flow.conflict_settled", actor=f"user:{user.id}", **told)
         live = str(flow.live_version)
         live_text = kept_text(session, name, live) or ""
-    _bring_home(house, name, live, live_text, file_version)
+    bring_home(house, name, live, live_text, file_version)
     return live
 
 
@@ -142,18 +144,20 @@ def text_of(session: Session, name: str, which: str) -> str | None:
         which = session.scalar(held.order_by(FlowFile.seen_at.desc()).limit(1)) or ""
     if which == "live":
         which = (flow.live_version if flow else None) or ""
-    return kept_text(session, name, which)
+    return kept_text(session, name, which) if IS_VERSION.fullmatch(which) else None
 
 
-def _text_to_publish(house: House, user_id: int, name: str, rev: int) -> str:
+def draft_to_publish(house: House, user_id: int, name: str, rev: int | None) -> str:
+    """The draft's text, if this user may publish it now; Refusal as for publish_draft. `rev` None: as it stands."""
     with unit_of_work() as session:
         find_flow(session, house.files, name)
         flow, user = hold(session, name), session.get_one(User, user_id)
         return _publishable(session, house, flow, user, rev).text
 
 
-def _publishable(session: Session, house: House, flow: KnownFlow, user: User, rev: int) -> Draft:
+def _publishable(session: Session, house: House, flow: KnownFlow, user: User, rev: int | None) -> Draft:
     draft = session.get(Draft, flow.name, with_for_update=True, populate_existing=True)
+    rev = draft.rev if draft is not None and rev is None else rev
     if draft is None or (draft.state != "open" and draft.rev == rev):
         raise Refusal(404, "no_draft", NO_DRAFT)
     claim_lock(session, house.files, flow.name, user)
@@ -169,7 +173,8 @@ def _publishable(session: Session, house: House, flow: KnownFlow, user: User, re
     return draft
 
 
-def _prove(house: House, name: str, text: str) -> None:
+def prove(house: House, name: str, text: str) -> None:
+    """Refusal 422 with what is wrong, unless the text passes the check and its test calls."""
     faults, tests = proven(house.store, house.files, name, text)
     if tests["failed"] or any(fault["severity"] == "error" for fault in faults):
         raise Refusal(422, "not_ready", NOT_READY, faults=faults, tests=tests)
@@ -206,7 +211,7 @@ def _set_aside(name: str, version: str, user: User) -> Release:
     )
 
 
-def _bring_home(house: House, name: str, version: str, text: str, instead_of: str | None) -> None:
+def bring_home(house: House, name: str, version: str, text: str, instead_of: str | None) -> None:
     """Write what went live into the file, if that still holds what was live before, and let this process see it."""
     if house.files.write(name, text, instead_of):
         with unit_of_work() as session:

@@ -10,6 +10,7 @@ from ivr_flows.facts import (
     BranchTaken,
     CallbackDeclined,
     Fact,
+    FlowReturned,
     HoursChecked,
     KeyPressed,
     LimitReached,
@@ -17,7 +18,10 @@ from ivr_flows.facts import (
     NotUnderstood,
     PersonAsked,
     QueueGone,
+    SplitTaken,
     TimedOut,
+    VerificationLocked,
+    VerificationPassed,
     WordsUnderstood,
 )
 from ivr_flows.nodes import Node
@@ -66,6 +70,8 @@ class Coverage:
         here: dict[str, str] = {}  # the last node in each flow: a call may leave a flow and come back
         since: list[Fact] = []
         for fact in told:
+            if isinstance(fact, FlowReturned):
+                here[fact.flow] = fact.node
             if not isinstance(fact, NodeEntered):
                 since.append(fact)
                 continue
@@ -108,6 +114,8 @@ _WAY_OF: dict[type, str] = {
     NotUnderstood: "no_match",
     PersonAsked: "person",
     CallbackDeclined: "declined",
+    VerificationPassed: "next",
+    VerificationLocked: "failed",
 }
 """What is told when a way is taken, by the field of the way."""
 
@@ -122,6 +130,10 @@ def _is_told(node: Node, way: Way, since: Sequence[Fact]) -> bool:
             return isinstance(node, MenuNode) and way.field in _chosen(node, last)
         case BranchTaken(condition=condition):
             return way.label == (f"if {condition}" if condition else "otherwise")
+        case SplitTaken(way=share):
+            return way.label == share
+        case FlowReturned(result=result):
+            return way.field in (("results", result), ("next",))
         case QueueGone(reason=reason):
             return (reason == "callback_asked") == (way.field == ("callback",))
         case HoursChecked(is_open=is_open):

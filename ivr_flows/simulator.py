@@ -9,7 +9,7 @@ same acts always give the same call. `simulate` runs a whole call at once; scena
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -33,7 +33,7 @@ from ivr_flows.events import (
     TransferStatus,
 )
 from ivr_flows.facts import MASK, Fact, FlowReturned, NodeEntered
-from ivr_flows.faults import Fault, FlowError
+from ivr_flows.faults import Fault, FlowError, short
 from ivr_flows.instructions import (
     EnterQueue,
     Instruction,
@@ -48,6 +48,7 @@ from ivr_flows.instructions import (
     TransferToAgent,
     TransferToNumber,
 )
+from ivr_flows.nodes.split import SplitNode
 from ivr_flows.patterns import LanguageTag
 from ivr_flows.schema import Flow
 from ivr_flows.state import CallContext, State
@@ -55,6 +56,7 @@ from ivr_flows.state import CallContext, State
 MAX_ACTS = 500
 MAX_WAIT_S = 24 * 3600
 QUEUE_MAX_WAIT_S = 1200  # what a new queue has, unless `given` says otherwise
+MOST_CHANCES = 10_000
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)  # a working Tuesday, for calls that don't say when they are
 LEAVE_MESSAGE_KEY = "*"  # what the waiting caller is told to press
 CALLER, CALLED = "+15550100123", "+15550100100"
@@ -133,7 +135,8 @@ class Given(Strict):
     """The world a simulated call happens in. Everything has a default: a known clock, a caller nobody knows.
 
     `lookups` go by the node that asks or by the address it asks; `missing_flows` are other flows that are not there.
-    `call_id` is what splits draw their chance from; without it the caller's number.
+    `call_id` is what splits draw their chance from; without it the caller's number. `chance` finds an id that falls
+    into the given shares: a split's node, and a share's name or "30 %".
     """
 
     at: Moment = NOON
@@ -145,6 +148,7 @@ class Given(Strict):
     customer: dict[str, Any] = Field(default_factory=dict, max_length=100)
     lookups: dict[str, Annotated[GivenAnswer, BeforeValidator(_answer)]] = Field(default_factory=dict, max_length=100)
     queues: dict[str, GivenQueue] = Field(default_factory=dict, max_length=200)
+    chance: dict[str, str] = Field(default_factory=dict, max_length=10)
     missing_flows: tuple[str, ...] = Field(default=(), max_length=100)
 
 
@@ -299,6 +303,7 @@ class SimulatedCall:
             given.priority_min,
             call_id=given.call_id,
         )
+        context = self._by_chance(context)
         self._last_node = ""
         self._done = _Done()
         self._took(start(flow, context, flows=self._found))
@@ -348,6 +353,30 @@ class SimulatedCall:
     def result(self) -> Simulation:
         ended = self._state.outcome if self._state.ended else None
         return Simulation(tuple(self.steps), self.waiting_for, self.node, ended, tuple(self.problems))
+
+    def _by_chance(self, context: CallContext) -> CallContext:
+        """The call under an id that falls into the given shares, as some real call would."""
+        wanted = self.given.chance
+        if not wanted:
+            return context
+        for node, share in wanted.items():
+            if share not in self._shares(node):
+                self.problems.append(f"chance: there is no share '{short(share)}' at {short(node)}")
+                return context
+        for number in range(MOST_CHANCES):
+            tried = replace(context, call_id=f"simulated-{number}")
+            if all(self._falls(tried, node, share) for node, share in wanted.items()):
+                return tried
+        self.problems.append("chance: no call falls so; where a split goes by the caller, give another caller")
+        return context
+
+    def _shares(self, node: str) -> list[str]:
+        split = self._flow.nodes.get(node)
+        return [way.label for way in split.ways()] if isinstance(split, SplitNode) else []
+
+    def _falls(self, context: CallContext, node: str, share: str) -> bool:
+        split = self._flow.nodes[node]
+        return isinstance(split, SplitNode) and split.share(context, f"{self._flow.name}/{node}").label == share
 
     def _events(self, act: Act) -> Iterator[CallEvent]:
         """What the carrier or the host would tell the engine; waiting may bring one event after another."""

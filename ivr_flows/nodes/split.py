@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from ivr_flows.facts import SplitTaken
 from ivr_flows.nodes.base import Call, Go, Node, Outcome, Part, Way
+from ivr_flows.state import CallContext
 from ivr_flows.texts import Target
 
 _PARTS = 10_000  # of a percent: fine enough for any share
@@ -59,19 +60,18 @@ class SplitNode(Node):
         return self
 
     def enter(self, call: Call) -> Outcome:
-        share = self._share_at(self._chance(call))
+        share = self.share(call.context, call.place)
         return Go(share.to, facts=(SplitTaken(self.id, share.label),))
 
     def ways(self) -> Iterator[Way]:
         for index, share in enumerate(self.shares):
             yield Way(share.label, share.to, ("shares", index, "to"))
 
-    def _chance(self, call: Call) -> float:
-        """A number from 0 to just under 100, the same whenever this call comes to this node."""
-        context = call.context
+    def share(self, context: CallContext, place: str) -> Share:
+        """The share that this call falls into at this place (flow/node): the same whenever it comes here."""
         who = context.caller if self.by == "caller" else context.call_id or context.caller
-        digest = hashlib.sha256(f"{call.place}\0{who}".encode("utf-8", "replace")).digest()
-        return int.from_bytes(digest[:8], "big") % (100 * _PARTS) / _PARTS
+        digest = hashlib.sha256(f"{place}\0{who}".encode("utf-8", "replace")).digest()
+        return self._share_at(int.from_bytes(digest[:8], "big") % (100 * _PARTS) / _PARTS)
 
     def _share_at(self, chance: float) -> Share:
         reached = 0.0

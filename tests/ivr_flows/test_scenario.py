@@ -239,3 +239,21 @@ def test_a_look_up_without_a_given_answer_fails_the_call():
     )
     result = run_scenario(flow, scenarios_in("scenarios: [{name: a, ends: {queue: s}}]", "t.scenarios.yaml")[0])
     assert result.why == "line 1: a asks https://x.example: no answer is given; add one under given, lookups"
+
+
+def test_a_subflow_that_comes_back_took_the_way_of_its_result():
+    flow = load_flow(
+        "title: T\nstart: who\nfallback: d\nnodes:\n"
+        "  who: {kind: subflow, flow: who, results: {yes: d, no: d}, next: d}\n  d: {kind: queue, queue: s}",
+        "t",
+    )
+    who = load_flow(
+        "title: W\nstart: r\nfallback: d\nnodes: {r: {kind: return, result: no}, d: {kind: queue, queue: s}}", "w"
+    )
+    placed = scenarios_in("scenarios: [{name: a, ends: {queue: s}}]", "t.scenarios.yaml")
+    missed = run_scenarios(flow, placed, lambda name, version: who).missed
+    assert [str(way) for way in missed.ways] == [
+        "who → d (yes)",
+        "who → d (flow not there)",
+        "d → d (not answered)",
+    ]

@@ -248,3 +248,62 @@ def test_a_pause_passes_by_itself_and_the_clock_with_it():
     assert (played.steps[0].at - NOON).total_seconds() == 90
     assert (played.node, played.ended) == ("bye", "hung_up")
     assert "recorded 4 s" in played.steps[1].facts
+
+
+LATER_KINDS = """\
+title: Later kinds
+start: calm
+fallback: desk
+nodes:
+  calm: {kind: wait, before: Take a breath., seconds: 20, next: try}
+  try: {kind: split, shares: [{percent: 5, name: new, to: tell}, {percent: 95, to: old}]}
+  old: {kind: say, text: As ever., next: desk}
+  tell: {kind: record, prompt: What happened?, into: what, next: who}
+  who: {kind: subflow, flow: who, results: {yes: known}, next: desk}
+  known: {kind: say, text: We know you., next: desk}
+  desk: {kind: queue, queue: sales}
+"""
+WHO = """\
+title: Who
+start: pin
+fallback: desk
+nodes:
+  pin: {kind: verify, prompt: Your PIN?, against: "{{ customer.pin }}", length: 4, next: good, failed: bad}
+  good: {kind: return, result: "yes"}
+  bad: {kind: return}
+  desk: {kind: queue, queue: sales}
+"""
+
+
+def later(*acts: dict[str, Any], share: str = "new", **given: Any) -> Simulation:
+    who = load_flow(WHO, "who")
+    given |= {"chance": {"try": share}, "customer": {"pin": "4711"}}
+    return simulate(load_flow(LATER_KINDS, "later"), given, acts, lambda name, version: who)
+
+
+def test_a_pause_takes_its_time_and_no_act():
+    call = later()
+    assert heard(call) == "Take a breath. What happened?"
+    assert call.steps[0].at.isoformat()[11:19] == "12:00:20"
+    assert call.waiting_for == "message"
+
+
+@pytest.mark.parametrize(("share", "told"), [("new", "What happened?"), ("95 %", "As ever.")])
+def test_a_call_falls_into_the_share_that_is_given(share, told):
+    assert heard(later(share=share)).endswith(told)
+
+
+def test_a_share_that_is_none_is_said_so():
+    assert later(share="newer").problems == ("chance: there is no share 'newer' at try",)
+    assert simulate(load_flow(WHO, "who"), {"chance": {"pin": "a"}}, []).problems == (
+        "chance: there is no share 'a' at pin",
+    )
+
+
+def test_a_subflow_comes_back_with_its_result():
+    call = later({"message_s": 4}, {"press": "4711"})
+    assert call.steps[-1].nodes == ("who/good", "known", "desk")
+    assert heard(call) == "We know you."
+    assert call.steps[-1].edges[-1] == ("known", "desk")
+    wrong = later({"message_s": 4}, *[{"press": "1234"}] * 3)
+    assert (wrong.node, heard(wrong)) == ("desk", "")

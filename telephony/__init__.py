@@ -18,8 +18,8 @@ def register(app: Flask, settings: Settings) -> None:
     from app import clock
     from app.accounts.entry import CARRIER, PUBLIC, enter
     from app.pages import limiter
-    from telephony import jobs as hands
     from telephony import draft_calls, numbers, prompts, webhooks
+    from telephony import jobs as hands
     from telephony.calls import CarrierCalls
     from telephony.room import EXTENSION, open_room
     from telephony.tokens import PhoneTokens, SoftphoneTokens

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -9,7 +10,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ivr_flows.events import CallEvent, LookupAnswered
+from ivr_flows.events import CallEvent, LookupAnswered, plain_text
+from ivr_flows.expressions import MAX_NUMBER
 from ivr_flows.facts import LookedUp
 from ivr_flows.instructions import LookUp
 from ivr_flows.nodes.base import Call, Go, Node, Outcome, Part, Wait, Way
@@ -274,6 +276,16 @@ def _value_at(found: Any, path: str) -> str | int | float | bool:
             found = found[int(step)]
         else:
             return ""
-    if isinstance(found, str):
-        return found[:MAX_VALUE_CHARS]
-    return found if isinstance(found, bool | int | float) else ""
+    match found:
+        case bool():
+            return found
+        case str():
+            return plain_text(found, MAX_VALUE_CHARS)
+        case int() if abs(found) > MAX_NUMBER:  # a number that is a name, such as an order's
+            return str(found)[:MAX_VALUE_CHARS]
+        case int():
+            return found
+        case float() if math.isfinite(found):
+            return found
+        case _:
+            return ""

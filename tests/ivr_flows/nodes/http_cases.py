@@ -79,6 +79,12 @@ CASES = [
         at="after",
         variables={"state": "x" * 1000, "days": "", "urgent": ""},
     ),
+    Case(
+        "takes nothing that cannot be kept or said",
+        ASK,
+        answered(200, {"order": {"state": "a\0b\ud800c\n", "days": [0, 1e999], "urgent": 10**20}}),
+        variables={"state": "a bc", "days": "", "urgent": "1" + "0" * 20},
+    ),
     Case("goes the status's way", ASK, answered(404), at="other", told=("asked crm.example: 404",)),
     Case("goes the way of a whole kind of status", ASK, answered(503, GOOD), at="third", variables={}),
     Case("goes to the fallback for a status that nobody named", ASK, answered(301), at="desk"),

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from app import events
 from app.accounts.models import User
 from app.db import database_now
-from app.flows.archive import hold, keep_text, kept_text
+from app.flows.archive import hold, kept_text
 from app.flows.files import FlowFiles
 from app.flows.models import Draft, EditLock, FlowFile, KnownFlow
 from app.forms import Refusal
 from app.words import N_
 from ivr_flows.faults import FlowError
-from ivr_flows.loader import read_flow_text, version_of
+from ivr_flows.loader import read_flow_text
 
 LOCK_LASTS = timedelta(minutes=5)
 """How long a silent writer keeps the lock; the editor's page speaks up every minute."""
@@ -92,15 +92,6 @@ def discard_draft(session: Session, files: FlowFiles, name: str, user: User) -> 
 def restore_draft(session: Session, files: FlowFiles, name: str, user: User) -> int:
     """Have the draft back that was thrown away last."""
     return _turn(session, files, name, user, "discarded", "open", "flow.draft_restored")
-
-
-def draft_version(session: Session, files: FlowFiles, name: str) -> str:
-    """The version of what stands in the editor, kept so that a call may run on it whatever is saved meanwhile."""
-    flow, draft = find_flow(session, files, name), session.get(Draft, name)
-    text = _standing_text(session, files, name, flow.live_version if flow else None)
-    text = draft.text if draft is not None and draft.state == "open" else text
-    keep_text(session, name, version_of(text), text)
-    return version_of(text)
 
 
 def take_lock(session: Session, files: FlowFiles, name: str, user: User, *, take_over: bool) -> dict[str, Any]:

@@ -93,7 +93,8 @@ class ScenarioForm(SimulateForm):
     name: Annotated[Words, StringConstraints(min_length=1, max_length=200)]
 
 
-class CallForm(Form):
+class CallForm(Verbatim):
+    text: Words | None = None
     to: Annotated[str, StringConstraints(pattern=rf"{E164_PATTERN}|^client:[A-Za-z0-9_]{{1,60}}$")]
 
 

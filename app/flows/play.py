@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
+import structlog
 from pydantic import ValidationError
-from sqlalchemy.orm import Session
 
-from app import jobs
-from app.accounts.models import User
-from app.flows.drafts import draft_version
 from app.flows.prove import surroundings
 from app.flows.publish import House
 from app.forms import BadInput, Refusal
 from app.words import N_
 from ivr_flows.engine import FlowLookup
+from ivr_flows.faults import FlowError
 from ivr_flows.loader import load_flow, read_flow_text
 from ivr_flows.scenario_writer import scenario_of, with_scenario
 from ivr_flows.schema import Flow
 from ivr_flows.simulator import simulate
 from ivr_flows.store import SCENARIOS_ENDING
 
+log = structlog.get_logger()
+
+CARRIER_AWAY = N_("The carrier does not answer. Try again in a moment.")
 NOT_WRITABLE = N_("The test call cannot be saved: the folder of flow files may not be written to, or it just changed.")
 
 
@@ -50,11 +51,29 @@ def save_as_scenario(
     return scenario
 
 
-def call_with_draft(session: Session, house: House, name: str, user: User, to: str) -> str:
-    """Ring `to` (E.164 or client:…) and play what stands in the editor to whoever answers: its version."""
-    version = draft_version(session, house.files, name)
-    jobs.enqueue(session, "voice.call_draft", flow=name, version=version, to=to, user_id=user.id)
-    return version
+class DraftCalls(Protocol):
+    """Rings a telephone with a text of a flow. Injected as `app.extensions["draft_calls"]`."""
+
+    def __call__(self, to: str, flow: str, text: str) -> str:
+        """The call's id. FlowError for a text that cannot run, ValueError (in words) for an address that may not be
+        rung; whatever else it raises means that the carrier did not take the call.
+        """
+
+
+def call_with_text(calls: DraftCalls, name: str, text: str, to: str) -> str:
+    """Ring `to` (E.164 or client:…) and play this text to whoever answers: the call's id.
+
+    FlowError for a text that cannot run; Refusal 409 for an address that may not be rung, 503 when the carrier is away.
+    """
+    try:
+        return calls(to, name, text)
+    except FlowError:
+        raise
+    except ValueError as refused:
+        raise Refusal(409, "not_to_be_rung", str(refused)) from refused
+    except Exception as away:
+        log.warning("flows.draft_call_failed", why=type(away).__name__)
+        raise Refusal(503, "carrier_away", CARRIER_AWAY) from away
 
 
 def _flows(house: House, flow: Flow) -> FlowLookup:

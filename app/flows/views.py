@@ -34,7 +34,7 @@ from app.flows.forms import (
 )
 from app.flows.listing import listed_flows
 from app.flows.new import create_flow
-from app.flows.play import call_with_draft, save_as_scenario, simulated
+from app.flows.play import DraftCalls, call_with_text, save_as_scenario, simulated
 from app.flows.prove import checked, fault_json, tested
 from app.flows.publish import NO_VERSION, House
 from app.flows.replay import replay
@@ -288,10 +288,15 @@ def scenarios(name: str) -> ResponseReturnValue:
 @bp.post("/<name>/call")
 @limiter.limit("10/minute", key_func=own_limit)
 def call(name: str) -> ResponseReturnValue:
-    """`{to}`: a telephone rings and plays what stands in the editor; 202 `{version}`."""
+    """`{to, text?}`: a telephone rings and plays what stands in the editor; 202 `{call_sid}`."""
     form = parse(CallForm)
-    with unit_of_work() as session:
-        return {"version": call_with_draft(session, house(), name, _user(session), form.to)}, 202
+    calls: DraftCalls = current_app.extensions["draft_calls"]
+    text = _text_or_draft(name, form.text)
+    request_session.rollback()  # nothing is held while the carrier is asked
+    try:
+        return {"call_sid": call_with_text(calls, name, text, form.to)}, 202
+    except FlowError as error:
+        raise unplayable(error) from error
 
 
 @bp.get("/replay/<uuid:interaction>")

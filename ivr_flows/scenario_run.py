@@ -9,7 +9,7 @@ from typing import Any
 
 from ivr_flows.coverage import Coverage, Missed
 from ivr_flows.engine import FlowLookup
-from ivr_flows.facts import Fact, QueueJoined, TransferStarted, VoicemailLeft
+from ivr_flows.facts import Fact, NodeEntered, QueueJoined, TransferStarted, VoicemailLeft
 from ivr_flows.instructions import EnterQueue, RecordVoicemail, TransferToAgent, TransferToNumber
 from ivr_flows.scenario import Ending, PlacedScenario, Scenario, Turn
 from ivr_flows.schema import Flow
@@ -193,7 +193,7 @@ class Whereabouts:
     def of(cls, call: SimulatedCall) -> Whereabouts:
         queue = mailbox = transfer = ""
         for fact in reversed(_told(call)):
-            if getattr(fact, "node", None) != call.state.node:
+            if isinstance(fact, NodeEntered) and (fact.flow, fact.node) == (call.state.flow, call.state.node):
                 break
             match fact:
                 case QueueJoined():

@@ -32,10 +32,11 @@ from ivr_flows.events import (
     TransferEnded,
     TransferStatus,
 )
-from ivr_flows.facts import MASK, Fact, FlowReturned, NodeEntered
+from ivr_flows.facts import MASK, Fact, FlowEnded, FlowReturned, NodeEntered, QueueGone, QueueJoined
 from ivr_flows.faults import Fault, FlowError, short
 from ivr_flows.instructions import (
     EnterQueue,
+    InputKind,
     Instruction,
     Listen,
     LookUp,
@@ -43,6 +44,7 @@ from ivr_flows.instructions import (
     Play,
     Record,
     RecordVoicemail,
+    RequestCallback,
     Say,
     SendSms,
     TransferToAgent,
@@ -52,6 +54,7 @@ from ivr_flows.nodes.split import SplitNode
 from ivr_flows.patterns import LanguageTag
 from ivr_flows.schema import Flow
 from ivr_flows.state import CallContext, State
+from ivr_flows.wait_flow import MOST_REFUSALS, goes_round, last_of, reason_to_leave, refusal
 
 MAX_ACTS = 500
 MAX_WAIT_S = 24 * 3600
@@ -304,7 +307,8 @@ class SimulatedCall:
             call_id=given.call_id,
         )
         context = self._by_chance(context)
-        self._last_node = ""
+        self._last_node = self._joined_at = ""
+        self._line: State | None = None  # of the small flow that plays while the caller waits
         self._done = _Done()
         self._took(start(flow, context, flows=self._found))
         self._note(None)
@@ -404,9 +408,11 @@ class SimulatedCall:
                 if rest:
                     self._problem(act, f"only {taken or 'the finish key'} is taken here, {rest} comes too late")
                 yield DigitsEntered(taken)
+            case EnterQueue(wait_flow=small) as entering if small:
+                yield from self._asked_in_line(act, entering, "digits", keys)
             case EnterQueue(callback_key=key) if key and keys == key:
                 yield QueueLeft("callback_asked")
-            case EnterQueue() if keys == LEAVE_MESSAGE_KEY:
+            case EnterQueue(announcements=told) if keys == LEAVE_MESSAGE_KEY and told.message:
                 yield QueueLeft("voicemail")
             case RecordVoicemail(finish_key=finish) | Record(finish_key=finish) if finish and keys == finish:
                 yield InputTimedOut()
@@ -419,6 +425,8 @@ class SimulatedCall:
                 yield SpeechHeard(words, act.confidence)
             case Listen():
                 yield InputTimedOut()  # nobody listens: to the flow it is silence
+            case EnterQueue(wait_flow=small) as entering if small:
+                yield from self._asked_in_line(act, entering, "speech", words)
             case _:
                 self._problem(act, f"no words are taken here{self._instead()}")
 
@@ -429,6 +437,15 @@ class SimulatedCall:
                 yield InputTimedOut()
             case _:
                 self._problem(act, f"nothing is asked here{self._instead()}")
+
+    def _asked_in_line(self, act: Act, entering: EnterQueue, way: InputKind, given: str) -> Iterator[CallEvent]:
+        """An answer to what the small flow asks a waiting caller."""
+        asked = last_of(self._line) if self._line is not None else None
+        if not isinstance(asked, Listen) or way not in asked.inputs:
+            self._problem(act, f"nothing is asked in the line{self._instead()}")
+            return
+        event = DigitsEntered(_keys_taken(asked, given)[0]) if way == "digits" else SpeechHeard(given, act.confidence)
+        yield from filter(None, [self._round(entering, event)])
 
     def _left_message(self, act: Act, seconds: float) -> Iterator[CallEvent]:
         last = self._state.instructions[-1] if self._state.instructions else None
@@ -456,6 +473,8 @@ class SimulatedCall:
             self._at = due[0]
             yield due[1]
         self._at = until
+        if isinstance(self.awaited, EnterQueue) and self._line is not None:
+            yield from filter(None, [self._round(self.awaited, InputTimedOut())])
 
     def _due(self) -> tuple[datetime, CallEvent] | None:
         """What happens next when nobody does anything, and when."""
@@ -489,6 +508,7 @@ class SimulatedCall:
 
     def _keep(self, step: Step) -> None:
         self._state = step.state
+        self._line = None
         self._done.take(step)
         self._since = self._at
 
@@ -502,8 +522,61 @@ class SimulatedCall:
                 return self._looked_up(asked)
             case EnterQueue(queue=name) if not self._queue(name).open:
                 return QueueLeft("closed")
+            case EnterQueue(wait_flow=small) as entering if small and self._line is None:
+                return self._round(entering, Continued())
             case _:
                 return None
+
+    def _round(self, entering: EnterQueue, event: CallEvent) -> CallEvent | None:
+        """One round of the small flow that plays in the line; the event with which the caller leaves it, if so.
+
+        Each stretch of waiting plays one round, however long it is.
+        """
+        queue = self._queue_names(entering)
+        try:
+            step = self._next_of_line(entering, queue, event)
+        except FlowError:
+            self.problems.append(f"{self.node}: there is no flow {short(entering.wait_flow)} to play in the line")
+            self._line = self._state  # not tried again at once: the house's own loop plays
+            return None
+        self._line = step.state
+        reason = reason_to_leave(entering, step.state)
+        if any(isinstance(one, RequestCallback) for one in step.instructions):
+            reason = "callback"
+        told = tuple(fact for fact in step.facts if not isinstance(fact, QueueJoined | FlowEnded))
+        heard = () if reason == "voicemail" else step.instructions  # the message is taken outside the line
+        self._done.take(replace(step, instructions=heard, facts=told))
+        return QueueLeft(reason) if reason else None
+
+    def _next_of_line(self, entering: EnterQueue, queue: dict[str, Any], event: CallEvent) -> Step:
+        if self._line is None or goes_round(self._line):
+            call = replace(self._state.call, now=self._at, language=self._state.language, queue=queue)
+            step = start(self._found(entering.wait_flow, None), call, flows=self._found)
+        else:
+            step = self._resumed_in_line(replace(self._line, call=replace(self._line.call, queue=queue)), event)
+        for _ in range(MOST_REFUSALS):
+            refused = Continued() if isinstance(last_of(step.state), Pause) else refusal(step.state)
+            if refused is None:
+                break
+            after = self._resumed_in_line(step.state, refused)
+            step = Step((*step.instructions[:-1], *after.instructions), after.state, (*step.facts, *after.facts))
+        return step
+
+    def _resumed_in_line(self, state: State, event: CallEvent) -> Step:
+        return resume(self._found(state.flow, state.version), state, event, now=self._at, flows=self._found)
+
+    def _queue_names(self, entering: EnterQueue) -> dict[str, Any]:
+        """What a small flow sees of the wait: queue.position and so on."""
+        given = self._queue(entering.queue)
+        waited_s = round((self._at - self._since).total_seconds())
+        left_min = None if given.wait_s is None else max(0.0, given.wait_s - waited_s) / 60
+        return {
+            "name": entering.queue,
+            "position": given.position,
+            "low_min": None if left_min is None else int(left_min),
+            "high_min": None if left_min is None else int(left_min) + 1,
+            "waited_s": waited_s,
+        }
 
     def _looked_up(self, asked: LookUp) -> LookupAnswered:
         names = (self.node, asked.node, asked.url, asked.url.partition("?")[0])
@@ -539,6 +612,10 @@ class SimulatedCall:
     def _way(self) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
         nodes, edges = [], []
         for fact in self._done.facts:
+            if isinstance(fact, QueueJoined):
+                self._joined_at = self._last_node
+            if isinstance(fact, QueueGone):  # whatever played in the line
+                self._last_node = self._joined_at
             if isinstance(fact, FlowReturned):  # what follows is the calling node's way
                 self._last_node = self._named(fact.flow, fact.node)
             if isinstance(fact, NodeEntered):

@@ -18,21 +18,12 @@ from sqlalchemy.orm import Session
 from app.interactions.models import Interaction
 from app.routing.wait import Waiting
 from ivr_flows import engine
-from ivr_flows.events import CallEvent, Continued, LookupAnswered, TransferEnded
+from ivr_flows.events import CallEvent
 from ivr_flows.facts import CallerLeft, Fact, FlowEnded, NodeEntered
 from ivr_flows.faults import FlowError
-from ivr_flows.instructions import (
-    ONCE,
-    EnterQueue,
-    Instruction,
-    LookUp,
-    Record,
-    RecordVoicemail,
-    RequestCallback,
-    TransferToAgent,
-    TransferToNumber,
-)
+from ivr_flows.instructions import ONCE, EnterQueue, RequestCallback
 from ivr_flows.state import State
+from ivr_flows.wait_flow import MOST_REFUSALS, goes_round, reason_to_leave, refusal
 from telephony import steps
 from telephony.flows import flows_for_call
 from telephony.models import FlowSession
@@ -41,7 +32,6 @@ from telephony.room import Room
 
 log = structlog.get_logger()
 
-MOST_REFUSALS = 5  # things that cannot be done in a line: look-ups, transfers, recordings
 QUIET = (NodeEntered, FlowEnded, CallerLeft)
 """Facts of every round that would drown the timeline."""
 
@@ -77,7 +67,7 @@ def _step(
 ) -> engine.Step:
     flows = flows_for_call(session, room.flows, place.flow.call.caller if place.flow else "", place.call_sid)
     state = _kept(session, place)
-    if state is None or (answer.step == state.step and _goes_round(state)):
+    if state is None or (answer.step == state.step and goes_round(state)):
         return _begun(place, entering, queue, flows, 0 if state is None else state.step)
     if answer.step != state.step:  # asked again, or back from an agent who did not come
         return engine.repeat(state)
@@ -99,25 +89,13 @@ def _begun(
 def _refused(step: engine.Step, place: Place, flows: engine.FlowLookup) -> engine.Step:
     """What cannot be done in a line is told to the flow as not to be had, so that it goes on."""
     for _ in range(MOST_REFUSALS):
-        event = _refusal(step.state)
+        event = refusal(step.state)
         if event is None:
             break
         state = step.state
         after = engine.resume(flows(state.flow, state.version), state, event, now=place.now, flows=flows)
         step = engine.Step((*step.instructions[:-1], *after.instructions), after.state, (*step.facts, *after.facts))
     return step
-
-
-def _refusal(state: State) -> CallEvent | None:
-    match _last(state):
-        case LookUp():
-            return LookupAnswered(problem="refused")
-        case TransferToNumber() | TransferToAgent():
-            return TransferEnded("failed")
-        case Record():
-            return Continued()
-        case _:
-            return None
 
 
 def _performed(session: Session, room: Room, place: Place, entering: EnterQueue, step: engine.Step) -> str | None:
@@ -134,25 +112,10 @@ def _performed(session: Session, room: Room, place: Place, entering: EnterQueue,
     if agreed is not None:
         return steps.agree_in_line(session, room, place, agreed, step.instructions)
     place.write_context(session)
-    reason = _reason_to_leave(entering, step.state)
+    reason = reason_to_leave(entering, step.state)
     if reason is not None:
         return steps.leave_queue(session, room, place.interaction_id, reason)
     return _rendered(room, place, step)
-
-
-def _reason_to_leave(entering: EnterQueue, state: State) -> str | None:
-    match _last(state):
-        case RecordVoicemail() if state.node != engine.LAST_RESORT:
-            return "voicemail"
-        case EnterQueue(queue=queue) if queue != entering.queue:
-            return "overflow"
-        case _:
-            return None
-
-
-def _goes_round(state: State) -> bool:
-    """Whether the small flow is through: it ended, met its limit, or said "go on waiting"."""
-    return state.ended or state.node == engine.LAST_RESORT or isinstance(_last(state), EnterQueue)
 
 
 def _rendered(room: Room, place: Place, step: engine.Step) -> str:
@@ -184,7 +147,3 @@ def _keep(session: Session, place: Place, state: State) -> None:
 
 def _tell(session: Session, place: Place, facts: tuple[Fact, ...]) -> None:
     steps.tell_aside(session, place, tuple(fact for fact in facts if not isinstance(fact, QUIET)))
-
-
-def _last(state: State) -> Instruction | None:
-    return state.instructions[-1] if state.instructions else None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ivr_flows import FlowStore, load_flow
+from ivr_flows import Flow, FlowError, FlowStore, load_flow
 from ivr_flows.simulator import NOON, Simulation, simulate
 
 CHRISTMAS = "2026-12-25T12:00:00-05:00"
@@ -307,3 +307,86 @@ def test_a_subflow_comes_back_with_its_result():
     assert call.steps[-1].edges[-1] == ("known", "desk")
     wrong = later({"message_s": 4}, *[{"press": "1234"}] * 3)
     assert (wrong.node, heard(wrong)) == ("desk", "")
+
+
+LINE = """\
+title: Line
+start: sales
+fallback: sales
+nodes:
+  sales: {kind: queue, queue: sales, wait_flow: hold, unanswered: box}
+  box: {kind: voicemail, prompt: Speak., mailbox: sales}
+"""
+HOLD = """\
+title: While waiting
+start: place
+fallback: on
+nodes:
+  place: {kind: say, text: "You are number {{ queue.position }} after {{ queue.waited_s }} s.", next: ask}
+  ask:
+    kind: menu
+    prompt: "1 to be called, 2 for a message, 3 for our address, 4 to order."
+    choices:
+      - {key: 1, words: [call me], to: call_me}
+      - {key: 2, to: message}
+      - {key: 3, to: address}
+      - {key: 4, to: order}
+    tries: 1
+    no_input: on
+    person: null
+  call_me: {kind: callback, queue: sales, declined: on}
+  message: {kind: voicemail, prompt: Not heard here., mailbox: sales}
+  address: {kind: say, text: Number One Main Street., next: on}
+  order: {kind: http, url: https://crm.example, next: on, fallback: on}
+  on: {kind: queue, queue: sales}
+"""
+
+
+def line(*acts: dict[str, Any], **queue: Any) -> Simulation:
+    hold = load_flow(HOLD, "hold")
+
+    def find(name: str, version: str | None) -> Flow:
+        if name != "hold":
+            raise FlowError([])
+        return hold
+
+    return simulate(load_flow(LINE, "line"), {"queues": {"sales": {"position": 3, **queue}}}, acts, find)
+
+
+def test_the_small_flow_of_a_queue_plays_while_the_caller_waits():
+    call = line({"wait_s": 30})
+    assert heard(call, 0).startswith("You are number 3 after 0 s. 1 to be called")
+    assert (call.waiting_for, call.node) == ("queue", "sales")
+    assert call.steps[0].nodes == ("sales", "hold/place", "hold/ask")
+    again = line({"wait_s": 30}, {"wait_s": 30})
+    assert heard(again).startswith("You are number 3 after 60 s.")
+
+
+@pytest.mark.parametrize(
+    ("acts", "ended", "node", "told"),
+    [
+        ([{"press": "3"}], None, "sales", "Number One Main Street."),
+        ([{"press": "4"}], None, "sales", ""),
+        ([{"press": "2"}], None, "box", "Speak."),
+        ([{"press": "1"}, {"press": "1"}], "callback", "sales", "Thank you. We will call you back"),
+        ([{"say": "call me", "confidence": 0.9}], None, "sales", "We will call you back at"),
+        ([{"agent_answers": True}], "answered", "sales", ""),
+        ([{"wait_s": 1200}], None, "box", "Speak."),
+    ],
+)
+def test_the_small_flow_gives_the_caller_ways_out_of_the_line(acts, ended, node, told):
+    call = line(*acts)
+    assert (call.ended, call.node, call.problems) == (ended, node, ())
+    assert heard(call).startswith(told)
+    assert ("sales", "box") in call.steps[-1].edges or node == "sales"
+
+
+def test_keys_that_the_small_flow_does_not_ask_for_mean_nothing():
+    call = line({"press": "3"}, {"press": "1"})
+    assert call.problems == ("presses 1: nothing is asked in the line; the caller waits in a queue",)
+
+
+def test_a_small_flow_that_is_not_there_leaves_the_caller_in_the_line():
+    call = simulate(load_flow(LINE, "line"), {}, [{"leaves_queue": "timeout"}])
+    assert call.node == "box"
+    assert call.problems == ("sales: there is no flow hold to play in the line",)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -34,7 +35,16 @@ from app.routing.models import Queue
 from ivr_flows import engine
 from ivr_flows.entry_points import EntryPoint
 from ivr_flows.events import CallerHungUp, CallEvent, QueueLeft, RecordingLeft, TransferEnded, TransferStatus
-from ivr_flows.facts import Fact, FlowEntered, KeyPressed, NotUnderstood, PersonAsked, WordsUnderstood
+from ivr_flows.facts import (
+    Fact,
+    FlowEntered,
+    KeyPressed,
+    NotUnderstood,
+    PersonAsked,
+    Recorded,
+    SurveyAnswered,
+    WordsUnderstood,
+)
 from ivr_flows.instructions import (
     ChangeCustomer,
     EnterQueue,
@@ -49,6 +59,7 @@ from ivr_flows.instructions import (
 from ivr_flows.schema import Flow
 from ivr_flows.state import CallContext
 from ivr_flows.state import State as FlowState
+from telephony.findings import take_finding, wrong_verifications
 from telephony.flows import entry_point, flows_for_call, live_version_for
 from telephony.forms import CallForm
 from telephony.models import Leg, WebhookReceipt
@@ -63,7 +74,7 @@ UNANSWERED: dict[str, TransferStatus] = {"declined": "busy", "unreachable": "fai
 """How a ring to one agent ended, in the flow's words."""
 CALLERS_WISH = ("voicemail", "callback_asked", "callback")
 """Why a caller leaves the line of their own will."""
-CALLERS_OWN = (KeyPressed, WordsUnderstood, NotUnderstood, PersonAsked)
+CALLERS_OWN = (KeyPressed, WordsUnderstood, NotUnderstood, PersonAsked, Recorded, SurveyAnswered)
 
 
 def start_call(session: Session, room: Room, form: CallForm) -> str:
@@ -115,6 +126,7 @@ def _begin(
         customer=_snapshot(session, interaction),
         language=interaction.language,
         priority_min=interaction.priority_min,
+        call_id=str(interaction.id),
     )
     flows = flows_for_call(session, room.flows, call.caller, call_sid)
     _save(session, room, place, engine.start(flow, call, flows=flows))
@@ -432,6 +444,7 @@ def _snapshot(session: Session, interaction: Interaction) -> dict[str, Any]:
         "language": customer.language or "",
         "fields": dict(customer.fields),
         "last_interaction_at": last.isoformat() if last else "",
+        "wrong_verifications": wrong_verifications(session, customer.id),
     }
 
 
@@ -466,6 +479,7 @@ def _tell(session: Session, place: Place, step: engine.Step) -> None:
             about=trace.about(fact, came_from),
             said=heard if number == len(step.facts) else [],
         )
+        take_finding(place.context, fact, partial(_record, session, place))
 
 
 def _record(session: Session, place: Place, kind: str, /, *, actor: str = "flow", **data: Any) -> None:

@@ -25,7 +25,7 @@ class VerifyNode(AskingNode):
         check_pin:
           kind: verify
           prompt: {en: Please enter your four-digit PIN.}
-          against: "{{ customer.pin }}"
+          against: "{{ customer.fields.pin }}"
           length: 4
           next: support
           failed: sales

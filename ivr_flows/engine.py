@@ -6,7 +6,7 @@ Pure: it reads no clock, no file and no network, and answers the same when asked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -58,10 +58,10 @@ from ivr_flows.instructions import (
     TransferToAgent,
     TransferToNumber,
 )
-from ivr_flows.nodes.base import End, Go, GoToFlow, Node, Outcome, Return, Wait
+from ivr_flows.nodes.base import End, Go, GoToFlow, Node, OpeningTimes, Outcome, Return, Wait
 from ivr_flows.schema import Flow
 from ivr_flows.state import CallContext, Frame, State, extended_path
-from ivr_flows.texts import Condition, PlayedPart, PromptText, Template, Text
+from ivr_flows.texts import Condition, PlayedPart, PromptText, SharedPart, SpokenPart, Template, Text
 
 FlowLookup = Callable[[str, str | None], Flow]
 """Name and version (None: the live one) to a Flow; FlowError or LookupError when there is none."""
@@ -420,7 +420,7 @@ class _View:
         return f"{self.state.flow}/{self.state.node}"
 
     def prompt(self, prompt: PromptText | None, **extra: Any) -> tuple[Prompt, ...]:
-        parts = (self._part(part, extra) for part in (prompt.parts if prompt else ()))
+        parts = (self._part(part, extra) for part in (self._written_out(prompt) if prompt else ()))
         return tuple(part for part in parts if not isinstance(part, Say) or part.text)
 
     def text(self, text: Text, **extra: Any) -> str:
@@ -442,6 +442,17 @@ class _View:
 
     def facts_for_agent(self) -> dict[str, str]:
         return {name: str(value) for name, value in self.state.variables.items() if name not in self.state.sensitive}
+
+    def hours(self, name: str) -> OpeningTimes:
+        return self.flow.hours[name]
+
+    def _written_out(self, prompt: PromptText) -> Iterator[SpokenPart | PlayedPart]:
+        """The prompt's parts, with those of shared prompts in their place."""
+        for part in prompt.parts:
+            if isinstance(part, SharedPart):
+                yield from self._written_out(self.flow.prompts[part.name])
+            else:
+                yield part
 
     def _part(self, part: Any, extra: Mapping[str, Any]) -> Prompt:
         if isinstance(part, PlayedPart):

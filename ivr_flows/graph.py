@@ -16,7 +16,7 @@ from ivr_flows.lint import NOTHING_KNOWN, Known
 from ivr_flows.loader import check
 from ivr_flows.nodes import KINDS, Node
 from ivr_flows.nodes.base import pieces
-from ivr_flows.texts import PromptText, SpokenPart, Target, Text
+from ivr_flows.texts import PromptText, SharedPart, SpokenPart, Target, Text
 from ivr_flows.yaml_reader import Document, Path, read_yaml
 
 MAX_DETAIL_CHARS = 60
@@ -146,6 +146,8 @@ def _first_words(prompt: PromptText | Text, language: str) -> str:
     if isinstance(prompt, Text):
         return prompt.in_language(language, language)
     first = prompt.parts[0]
+    if isinstance(first, SharedPart):
+        return first.name.replace("_", " ")
     return (first.text if isinstance(first, SpokenPart) else first.audio).in_language(language, language)
 
 

@@ -180,6 +180,28 @@ def _unknown_languages(
         )
 
 
+def shared_prompts_are_complete(graph: Graph) -> Iterator[Finding]:
+    """Told once, where the prompt stands, whatever number of nodes use it."""
+    stand_in = SayNode.model_construct(id="")
+    for name, prompt in graph.header.prompts.items():
+        at: FieldPath = ("prompts", name)
+        for text in prompt.texts():
+            yield from _missing_languages(stand_in, at, text, graph.header.languages)
+        if _spoken_chars(prompt, graph.header.languages) > MAX_CHARS_TO_BEAR:
+            what = f"is longer than {MAX_CHARS_TO_BEAR} characters: callers stop listening"
+            yield Finding("", at, what, "warning")
+
+
+def shared_pieces_exist(graph: Graph) -> Iterator[Finding]:
+    prompts, hours = graph.header.prompts, graph.header.hours
+    for node, path, value in graph.pieces:
+        for name in value.shared() if isinstance(value, PromptText) else ():
+            if name not in prompts:
+                yield Finding(node.id, path, f"there is no shared prompt '{short(name)}'{nearest(name, prompts)}")
+        if node.kind == "hours" and path == ("use",) and value is not None and value not in hours:
+            yield Finding(node.id, path, f"there are no shared hours '{short(value)}'{nearest(str(value), hours)}")
+
+
 def languages_are_the_flows(graph: Graph) -> Iterator[Finding]:
     known = graph.header.languages
     for node, path, value in graph.pieces:
@@ -433,6 +455,8 @@ RULES_OF_FIELDS: tuple[Rule, ...] = (
     fallback_is_a_person,
     languages_are_complete,
     languages_are_the_flows,
+    shared_pieces_exist,
+    shared_prompts_are_complete,
     choices_differ,
     choices_can_be_said_in_every_language,
     names_are_known,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -15,8 +15,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ivr_flows.faults import Fault, FlowError, nearest, short
+from ivr_flows.includes import ENDING, IncludeLookup, nothing_included, parts_of, whole_text
 from ivr_flows.lint import NOTHING_KNOWN, Finding, Known, lint
 from ivr_flows.nodes import KINDS, Node
+from ivr_flows.nodes.hours import Times
 from ivr_flows.patterns import (
     COUNTRY_PATTERN,
     E164_PATTERN,
@@ -26,8 +28,8 @@ from ivr_flows.patterns import (
     NODE_ID_PATTERN,
     VARIABLE_PATTERN,
 )
-from ivr_flows.schema import MAX_NODES, Flow, FlowHeader
-from ivr_flows.texts import Target
+from ivr_flows.schema import MAX_NODES, Flow, FlowHeader, Shared
+from ivr_flows.texts import PromptText, Target
 from ivr_flows.yaml_reader import MAX_BYTES, Document, Path, read_yaml
 
 _FLOW_NAME = re.compile(NODE_ID_PATTERN)
@@ -47,12 +49,21 @@ def version_of(text: str) -> str:
     return hashlib.sha256(text.replace("\r\n", "\n").encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def load_flow(text: str, name: str, *, file: str | None = None, known: Known = NOTHING_KNOWN) -> Flow:
+def load_flow(
+    text: str,
+    name: str,
+    *,
+    file: str | None = None,
+    known: Known = NOTHING_KNOWN,
+    includes: IncludeLookup = nothing_included,
+) -> Flow:
     """Read and check a flow. FlowError with every fault (file, line, column, node, field, what is accepted) when it
     cannot be used.
 
     `name` is what other flows and entry points call it: the file's name without .yaml. `file` is only for messages.
+    `includes` finds the files that it includes, where these are not in the text already (a whole text, see includes).
     """
+    text = whole_text(text, includes)
     reading = read_flow(text, name, file=file, known=known)
     if reading.header is None or reading.errors:
         raise FlowError(reading.errors)
@@ -66,20 +77,34 @@ def load_flow(text: str, name: str, *, file: str | None = None, known: Known = N
         zone=ZoneInfo(reading.header.zone),
         limits=reading.header.limits,
         nodes=reading.nodes,
-        warnings=tuple(sorted(reading.faults, key=lambda fault: (fault.line, fault.column))),
+        warnings=tuple(_in_order(reading.faults, file or f"{name}.yaml")),
+        prompts=reading.header.prompts,
+        hours=reading.header.hours,
     )
 
 
-def check(text: str, name: str, known: Known = NOTHING_KNOWN, *, file: str | None = None) -> list[Fault]:
+def check(
+    text: str,
+    name: str,
+    known: Known = NOTHING_KNOWN,
+    *,
+    file: str | None = None,
+    includes: IncludeLookup = nothing_included,
+) -> list[Fault]:
     """Every fault and warning of a flow, in the order of the file; never raises. With errors the flow cannot go live.
 
     One mistake hides as little as possible: the nodes that can be read are checked beside those that cannot.
     """
     try:
-        faults = read_flow(text, name, file=file, known=known).faults
+        faults = read_flow(whole_text(text, includes), name, file=file, known=known).faults
     except FlowError as error:
         return list(error.faults)
-    return sorted(faults, key=lambda fault: (fault.line, fault.column))
+    return _in_order(faults, file or f"{name}.yaml")
+
+
+def _in_order(faults: Iterable[Fault], file: str) -> list[Fault]:
+    """The file's own faults first, then those of the files it includes."""
+    return sorted(faults, key=lambda fault: (fault.file != file, fault.file, fault.line, fault.column))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +128,8 @@ def read_flow(text: str, name: str, *, file: str | None = None, known: Known = N
     file = file or f"{name}.yaml"
     if not _FLOW_NAME.match(name):
         raise FlowError([Fault(f"'{short(name)}' is not a name for a flow: use small letters, digits, _ and -", file)])
-    return _Loader(read_yaml(text, file), file).read(known)
+    own, included = parts_of(text)
+    return _Loader(read_yaml(own, file), file, included).read(known)
 
 
 def load_flow_file(path: FilePath, *, known: Known = NOTHING_KNOWN) -> Flow:
@@ -127,16 +153,20 @@ def read_flow_text(path: FilePath) -> str:
 
 
 class _Loader:
-    def __init__(self, document: Document, file: str) -> None:
+    def __init__(self, document: Document, file: str, included: Mapping[str, str]) -> None:
         self.document = document
         self.file = file
         self.faults: list[Fault] = []
+        self.shared = SharedPieces(included, document, file)
 
     def read(self, known: Known) -> Reading:
         value = self.document.value
         if not isinstance(value, dict):
             raise FlowError([self._fault("a flow file is a mapping: title, languages, start, fallback, nodes", ())])
         header = self._header(value)
+        if header is not None:
+            header = self.shared.added_to(header)
+            self.faults.extend(self.shared.faults)
         nodes = self._nodes(value)
         if header is not None and nodes:
             unread = self._ids(value) - nodes.keys()
@@ -201,6 +231,10 @@ class _Loader:
 
     def _from_finding(self, finding: Finding) -> Fault:
         base: Path = ("nodes", finding.node) if finding.node else ()
+        if not finding.node and finding.field[:2] in self.shared.homes:
+            document, file = self.shared.homes[finding.field[:2]]
+            line, column = document.place_of_key(finding.field)
+            return Fault(finding.message, file, line, column, "", _field_name(finding.field), finding.severity)
         return self._fault(
             finding.message,
             base + finding.field,
@@ -225,6 +259,67 @@ class _Loader:
     ) -> Fault:
         line, column = self.document.place_of_value(at) if on_value else self.document.place_of_key(at)
         return Fault(message, self.file, line, column, node, field, severity)
+
+
+class SharedPieces:
+    """The prompts and hours of a flow and of every file it includes, each with the file where it stands."""
+
+    def __init__(self, texts: Mapping[str, str], document: Document, file: str) -> None:
+        self.faults: list[Fault] = []
+        self.homes: dict[Path, tuple[Document, str]] = {}
+        self._texts = texts
+        self._document = document
+        self._file = file
+        self._done: set[str] = set()
+        self._prompts: dict[str, PromptText] = {}
+        self._hours: dict[str, Times] = {}
+
+    def added_to(self, header: FlowHeader) -> FlowHeader:
+        """The header with all that it may name."""
+        self._take(header, self._document, self._file, ())
+        return header.model_copy(update={"prompts": self._prompts, "hours": self._hours})
+
+    def _take(self, pieces: Shared, document: Document, file: str, chain: tuple[str, ...]) -> None:
+        for field, kept in (("prompts", self._prompts), ("hours", self._hours)):
+            for name, piece in getattr(pieces, field).items():
+                if name in kept:
+                    other, where = self.homes[field, name]
+                    first = f"{FilePath(where).name}, line {other.place_of_key((field, name))[0]}"
+                    self._add(f"there is '{short(name)}' already, in {first}", document, file, (field, name))
+                    continue
+                kept[name] = piece
+                self.homes[field, name] = (document, file)
+        for number, name in enumerate(pieces.include):
+            self._include(name, document, file, ("include", number), chain)
+
+    def _include(self, name: str, document: Document, file: str, at: Path, chain: tuple[str, ...]) -> None:
+        if name in chain:
+            round_ = " → ".join((*chain[chain.index(name) :], name))
+            self._add(f"goes round in a ring of files that include each other: {round_}", document, file, at)
+        elif name not in self._texts:
+            why = f"there is no file {name}{ENDING} beside this one"
+            self._add(f"{why} (20 files of together 1 MB may be included)", document, file, at)
+        elif name not in self._done:
+            self._done.add(name)
+            self._read(name, (*chain, name))
+
+    def _read(self, name: str, chain: tuple[str, ...]) -> None:
+        file = str(FilePath(self._file).with_name(f"{name}{ENDING}"))
+        try:
+            document = read_yaml(self._texts[name], file)
+        except FlowError as error:
+            self.faults.extend(error.faults)
+            return
+        try:
+            pieces = Shared.model_validate(document.value)
+        except ValidationError as error:
+            self.faults.extend(faults_from_pydantic(error, Shared, document, file))
+            return
+        self._take(pieces, document, file, chain)
+
+    def _add(self, message: str, document: Document, file: str, at: Path) -> None:
+        line, column = document.place_of_key(at)
+        self.faults.append(Fault(message, file, line, column, field=_field_name(at)))
 
 
 def faults_from_pydantic(

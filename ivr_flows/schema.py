@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
 
 from ivr_flows.faults import Fault
 from ivr_flows.nodes import KINDS, Node
-from ivr_flows.nodes.hours import known_zone
-from ivr_flows.patterns import NODE_ID_PATTERN, LanguageTag
-from ivr_flows.texts import Target
+from ivr_flows.nodes.hours import Times, known_zone
+from ivr_flows.patterns import NODE_ID_PATTERN, LanguageTag, Name
+from ivr_flows.texts import PromptText, Target
 
 MAX_NODES = 5000
 
@@ -27,15 +28,32 @@ class Limits(BaseModel):
     """How many nodes one call may pass before it is taken to the fallback."""
 
 
-class FlowHeader(BaseModel):
+def _own_words(prompt: PromptText) -> PromptText:
+    if next(prompt.shared(), None):
+        raise PydanticCustomError("flow", "a shared prompt has words or recordings of its own: it cannot use another")
+    return prompt
+
+
+class Shared(BaseModel):
+    """What several nodes or flows share: an included file holds this and nothing else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
+
+    include: tuple[Name, ...] = Field(default=(), max_length=20)
+    """Files to take shared prompts and hours from: common means common.include.yaml beside this file."""
+    prompts: dict[Name, Annotated[PromptText, AfterValidator(_own_words)]] = Field(default_factory=dict, max_length=500)
+    """Prompts that nodes name: prompt: {use: closed_notice}."""
+    hours: dict[Name, Times] = Field(default_factory=dict, max_length=100)
+    """Opening hours that hours nodes name: use: office."""
+
+
+class FlowHeader(Shared):
     """A flow file without its nodes.
 
     `fallback` is where a caller goes who asks for a person, is not understood or meets a limit: a queue, a voicemail,
     or a transfer to a number or an agent. `languages` are the ones every prompt must have; the first is the default.
     `zone` is the IANA time zone of `now` in conditions and texts.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
     title: str = Field(min_length=1, max_length=120)
     """What people call this flow."""
@@ -53,7 +71,11 @@ class FlowHeader(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A flow that passed every check. `version` is a hash of the file's text; `warnings` did not stop it."""
+    """A flow that passed every check.
+
+    `version` is a hash of its whole text, with what it includes; `prompts` and `hours` are all that its nodes may name;
+    `warnings` did not stop it.
+    """
 
     name: str
     version: str
@@ -65,6 +87,8 @@ class Flow:
     limits: Limits
     nodes: Mapping[str, Node]
     warnings: tuple[Fault, ...] = ()
+    prompts: Mapping[str, PromptText] = field(default_factory=dict)
+    hours: Mapping[str, Times] = field(default_factory=dict)
 
     @property
     def default_language(self) -> str:

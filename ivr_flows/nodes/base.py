@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -92,6 +93,12 @@ class Way:
     field: tuple[str | int, ...] = ()
 
 
+class OpeningTimes(Protocol):
+    def at(self, now: datetime) -> tuple[bool, str, bool]:
+        """Whether it is open at this moment, why, and whether the reason is a public holiday. `now` must be aware."""
+        ...
+
+
 class Call(Protocol):
     """The call as a node sees it: read-only."""
 
@@ -129,6 +136,10 @@ class Call(Protocol):
         ...
 
     def holds(self, condition: Condition) -> bool: ...
+    def hours(self, name: str) -> OpeningTimes:
+        """The shared hours of this name."""
+        ...
+
     def facts_for_agent(self) -> dict[str, str]:
         """Collected variables as text, without sensitive ones."""
         ...

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from ivr_flows.faults import Fault, FlowError, short
+from ivr_flows.includes import own_text
 from ivr_flows.lint import NOTHING_KNOWN, Known
 from ivr_flows.loader import check
 from ivr_flows.nodes import KINDS, Node
@@ -50,6 +51,7 @@ def graph_of(
     of `check`, for callers that have them already.
     """
     faults = check(text, name, known) if faults is None else faults
+    text = own_text(text)
     blocks = _blocks(text)
     document, hidden = _read_what_can_be_read(text, blocks, f"{name}.yaml")
     head = document.value if isinstance(document.value, dict) else {}

@@ -18,7 +18,7 @@ from ivr_flows.faults import Fault, FlowError, nearest, short
 from ivr_flows.includes import ENDING, IncludeLookup, nothing_included, parts_of, whole_text
 from ivr_flows.lint import NOTHING_KNOWN, Finding, Known, lint
 from ivr_flows.nodes import KINDS, Node
-from ivr_flows.nodes.hours import Times
+from ivr_flows.nodes.hours import OpeningHours
 from ivr_flows.patterns import (
     COUNTRY_PATTERN,
     E164_PATTERN,
@@ -33,7 +33,7 @@ from ivr_flows.texts import PromptText, Target
 from ivr_flows.yaml_reader import MAX_BYTES, Document, Path, read_yaml
 
 _FLOW_NAME = re.compile(NODE_ID_PATTERN)
-_FORMS = {
+FORMS = {
     NODE_ID_PATTERN: "a name of small letters, digits, _ and -",
     VARIABLE_PATTERN: "a name of small letters, digits and _",
     GOAL_PATTERN: "a name of small letters, digits and _",
@@ -272,7 +272,7 @@ class SharedPieces:
         self._file = file
         self._done: set[str] = set()
         self._prompts: dict[str, PromptText] = {}
-        self._hours: dict[str, Times] = {}
+        self._hours: dict[str, OpeningHours] = {}
 
     def added_to(self, header: FlowHeader) -> FlowHeader:
         """The header with all that it may name."""
@@ -416,7 +416,7 @@ def _in_plain_words(kind: str, message: str, context: Mapping[str, Any], loc: Pa
             return "must be text (put it in quotes)"
         case "string_pattern_mismatch":
             pattern = str(context.get("pattern"))
-            return f"must be {_FORMS[pattern]}" if pattern in _FORMS else f"must fit the pattern {pattern}"
+            return f"must be {FORMS[pattern]}" if pattern in FORMS else f"must fit the pattern {pattern}"
         case "int_type" | "int_parsing" | "int_from_float":
             return "must be a whole number"
         case "float_type" | "float_parsing":

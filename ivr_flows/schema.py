@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from ivr_flows.faults import Fault
 from ivr_flows.nodes import KINDS, Node
-from ivr_flows.nodes.hours import Times, known_zone
+from ivr_flows.nodes.hours import OpeningHours, known_zone
 from ivr_flows.patterns import NODE_ID_PATTERN, LanguageTag, Name
 from ivr_flows.texts import PromptText, Target
 
@@ -43,7 +43,7 @@ class Shared(BaseModel):
     """Files to take shared prompts and hours from: common means common.include.yaml beside this file."""
     prompts: dict[Name, Annotated[PromptText, AfterValidator(_own_words)]] = Field(default_factory=dict, max_length=500)
     """Prompts that nodes name: prompt: {use: closed_notice}."""
-    hours: dict[Name, Times] = Field(default_factory=dict, max_length=100)
+    hours: dict[Name, OpeningHours] = Field(default_factory=dict, max_length=100)
     """Opening hours that hours nodes name: use: office."""
 
 
@@ -88,7 +88,7 @@ class Flow:
     nodes: Mapping[str, Node]
     warnings: tuple[Fault, ...] = ()
     prompts: Mapping[str, PromptText] = field(default_factory=dict)
-    hours: Mapping[str, Times] = field(default_factory=dict)
+    hours: Mapping[str, OpeningHours] = field(default_factory=dict)
 
     @property
     def default_language(self) -> str:

@@ -14,6 +14,8 @@ from typing import Protocol
 
 from ivr_flows.entry_points import EntryPoints, load_entry_points
 from ivr_flows.faults import Fault, FlowError
+from ivr_flows.includes import ENDING as INCLUDE_ENDING
+from ivr_flows.includes import included_from, is_include_file, whole_text
 from ivr_flows.lint import Known
 from ivr_flows.loader import load_flow, read_flow_text, version_of
 from ivr_flows.patterns import NODE_ID_PATTERN
@@ -99,6 +101,11 @@ def _read(path: Path) -> str | None:
         return None
 
 
+def flow_files(folder: Path) -> list[Path]:
+    """The files of a folder that hold a flow, or the entry points, in order."""
+    return [path for path in sorted(folder.glob("*.yaml")) if not is_scenarios_file(path) and not is_include_file(path)]
+
+
 def is_scenarios_file(path: Path) -> bool:
     """Test calls stand beside their flow in <flow>.scenarios.yaml: no flow of their own."""
     return path.name.endswith(SCENARIOS_ENDING)
@@ -139,6 +146,7 @@ class FlowStore:
         self._lock = threading.RLock()
         self._checked_at: float | None = None
         self._seen: dict[str, tuple[int, int, int]] = {}
+        self._shared: dict[str, tuple[int, int, int] | None] = {}  # the files that flows include
         self._surroundings: object = None  # the flows and queues that the files were last checked against
         self._current: Mapping[str, str] = {}  # what the archive says is live
         self._live: dict[str, Flow] = {}
@@ -182,6 +190,10 @@ class FlowStore:
         with self._lock:
             return self._unusable | self._problems
 
+    def whole(self, text: str) -> str:
+        """The text of a flow with what it includes from the folder: what its version is a hash of."""
+        return whole_text(text, included_from(self._folder))
+
     def refresh(self) -> None:
         """Look at every file and at what is live now. Call it once before serving, so that no caller waits for the
         first look.
@@ -208,16 +220,19 @@ class FlowStore:
                 self._lock.release()
 
     def _look_at_files(self) -> None:
-        files = {path.stem: path for path in sorted(self._folder.glob("*.yaml")) if not is_scenarios_file(path)}
+        files = {path.stem: path for path in flow_files(self._folder)}
         looks = {name: look for name, path in files.items() if (look := _look(path)) is not None}
         changed = {name for name, look in looks.items() if self._seen.get(name) != look}
+        shared = {path.name: _look(path) for path in self._folder.glob(f"*{INCLUDE_ENDING}")}
+        if shared != self._shared:  # any flow may be made of it
+            changed |= looks.keys() - {ENTRY_POINTS}
         gone = self._seen.keys() - files.keys()
         if changed or gone or self._problems:
             self._load_files(files, changed)
         for name in gone:
             self._gone(name)
         # Last, so that whatever failed half way (a database that is away) is tried again at the next look
-        self._seen = looks
+        self._seen, self._shared = looks, shared
 
     def _load_files(self, files: Mapping[str, Path], changed: Collection[str]) -> None:
         names = frozenset({*files, *self._current} - {ENTRY_POINTS})
@@ -232,7 +247,7 @@ class FlowStore:
 
     def _load(self, name: str, path: Path, known: Known) -> None:
         try:
-            text = read_flow_text(path)
+            text = self.whole(read_flow_text(path))
             flow = load_flow(text, name, file=str(path), known=known)
         except FlowError as error:
             self._problems[name] = error

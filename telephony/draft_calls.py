@@ -50,6 +50,7 @@ def ring(to: str, flow: str, text: str, *, room: Room | None = None) -> str:
     when the carrier does not take it. Must not be called inside a transaction.
     """
     room = room or room_of()
+    text = room.flows.whole(text)
     version = load_flow(text, flow).version
     with unit_of_work() as session:
         ours = _our_numbers(session, room)

@@ -19,6 +19,7 @@ from app.flows.publish import House, bring_home, draft_to_publish, prove
 from app.flows.traffic import Period, answers, outcomes
 from app.forms import Refusal
 from app.words import N_
+from ivr_flows.includes import own_text
 from ivr_flows.loader import version_of
 
 NOT_LIVE = N_("Publish the flow first: a trial needs a live version beside it.")
@@ -171,7 +172,7 @@ def _follow_up_draft(session: Session, flow: KnownFlow, text: str) -> None:
     draft = session.get(Draft, flow.name, with_for_update=True)
     if draft is None or draft.state != "open":
         return
-    if version_of(draft.text) == version_of(text):
+    if version_of(draft.text) == version_of(own_text(text)):
         draft.state = "published"
         draft.rev += 1
     draft.base_version = flow.live_version

@@ -19,11 +19,12 @@ from app.db import unit_of_work
 from app.routing.models import Queue
 from ivr_flows.entry_points import load_entry_points_file
 from ivr_flows.faults import Fault, FlowError, nearest
+from ivr_flows.includes import included_from, whole_text
 from ivr_flows.lint import Known
 from ivr_flows.loader import check, load_flow, read_flow_text
 from ivr_flows.scenario import scenarios_of_file
 from ivr_flows.schema import flow_json_schema
-from ivr_flows.store import ENTRY_POINTS, is_scenarios_file
+from ivr_flows.store import ENTRY_POINTS, flow_files
 
 COLOURS = {"error": "red", "warning": "yellow"}
 
@@ -72,7 +73,7 @@ def files_named(folder: Path, names: Sequence[str]) -> list[Path]:
 
     click.UsageError for a name that is neither a flow nor a file.
     """
-    here = [path for path in sorted(folder.glob("*.yaml")) if not is_scenarios_file(path)]
+    here = flow_files(folder)
     return [_file_named(name, here) for name in names] or here
 
 
@@ -87,7 +88,7 @@ def _file_named(name: str, here: Sequence[Path]) -> Path:
 
 def check_files(paths: Sequence[Path], folder: Path) -> list[Checked]:
     """Check files against each other, against the flows of the folder and against the queues that exist."""
-    flows = {path.stem for path in (*folder.glob("*.yaml"), *paths) if path.stem != ENTRY_POINTS}
+    flows = {path.stem for path in (*flow_files(folder), *paths) if path.stem != ENTRY_POINTS}
     known = Known(queues=known_queues(), flows=flows, numbers=_our_numbers(folder))
     return [Checked(path, _faults(path, known)) for path in paths]
 
@@ -114,7 +115,7 @@ def _faults(path: Path, known: Known) -> list[Fault]:
         if path.stem == ENTRY_POINTS:
             load_entry_points_file(path, flows=known.flows)
             return []
-        text = read_flow_text(path)
+        text = whole_text(read_flow_text(path), included_from(path.parent))
         faults = check(text, path.stem, known, file=str(path))
         return faults if _has_errors(faults) else [*faults, *_faults_of_test_calls(text, path, known)]
     except FlowError as error:

@@ -18,6 +18,7 @@ from app.flows.models import Draft, EditLock, FlowFile, KnownFlow
 from app.forms import Refusal
 from app.words import N_
 from ivr_flows.faults import FlowError
+from ivr_flows.includes import own_text
 from ivr_flows.loader import read_flow_text
 
 LOCK_LASTS = timedelta(minutes=5)
@@ -170,7 +171,7 @@ def _turn(session: Session, files: FlowFiles, name: str, user: User, before: str
 def _standing_text(session: Session, files: FlowFiles, name: str, live: str | None) -> str:
     """What a new draft starts from: the live text, else the file's, however broken."""
     if live is not None:
-        return kept_text(session, name, live) or ""
+        return own_text(kept_text(session, name, live) or "")
     try:
         return read_flow_text(files.path(name))
     except FlowError:
@@ -191,7 +192,7 @@ def _file_conflict(session: Session, name: str) -> dict[str, Any] | None:
     return {
         "kind": "file",
         "file_version": file.version,
-        "file_text": kept_text(session, name, file.version) or "",
+        "file_text": own_text(kept_text(session, name, file.version) or ""),
         "place": file.place,
         "since": file.seen_at.isoformat(),
     }
@@ -201,7 +202,7 @@ def _moved(session: Session, draft: Draft | None, flow: KnownFlow | None) -> dic
     """Another version went live since the draft began."""
     if draft is None or flow is None or flow.live_version in (None, draft.base_version):
         return None
-    text = kept_text(session, flow.name, str(flow.live_version)) or ""
+    text = own_text(kept_text(session, flow.name, str(flow.live_version)) or "")
     return {"kind": "live_moved", "file_version": flow.live_version, "file_text": text}
 
 

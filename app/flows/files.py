@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr_flows.faults import FlowError
+from ivr_flows.includes import included_from, own_text, whole_text
 from ivr_flows.loader import read_flow_text, version_of
 
 GIT_PATIENCE_S = 3
@@ -45,7 +46,7 @@ class FlowFiles:
         """Who committed this text of the file, and with what message; nobody where git does not say."""
         name = f"./{self.path(flow).name}"
         committed = self._git("show", f"HEAD:{name}")
-        if committed is None or version_of(committed) != version_of(text):
+        if committed is None or version_of(committed) != version_of(own_text(text)):
             return Named()
         told = self._git("log", "-1", "--format=%an%n%s", "--", name) or ""
         author, _, message = told.strip().partition("\n")
@@ -62,10 +63,14 @@ class FlowFiles:
         """Write a file of this folder if it still holds `before` (None: if there is none yet); False when it cannot."""
         return _replace(path, text, lambda: _text(path) == before)
 
+    def whole(self, text: str) -> str:
+        """A flow's text with what it includes: what its version is a hash of."""
+        return whole_text(text, included_from(self.folder))
+
     def version(self, flow: str) -> str | None:
         """What the file holds now; None when there is no readable one, "" when it is no text."""
         try:
-            return version_of(read_flow_text(self.path(flow)))
+            return version_of(self.whole(read_flow_text(self.path(flow))))
         except FlowError:
             return "" if self.path(flow).exists() else None
 

@@ -27,7 +27,7 @@ NOT_WRITABLE = N_("The test call cannot be saved: the folder of flow files may n
 
 def simulated(house: House, name: str, text: str, given: dict[str, Any], acts: list[Any]) -> dict[str, Any]:
     """A whole call on this text, from its first ring. FlowError when the text cannot be played; BadInput for acts."""
-    flow = load_flow(text, name, known=surroundings(house.store, name))
+    flow = load_flow(house.store.whole(text), name, known=surroundings(house.store, name))
     try:
         return simulate(flow, given, acts, _flows(house, flow)).to_json()
     except ValidationError as wrong:
@@ -38,7 +38,7 @@ def save_as_scenario(
     house: House, name: str, text: str, title: str, given: dict[str, Any], acts: list[Any]
 ) -> dict[str, Any]:
     """Write a simulated call as a test call into <flow>.scenarios.yaml: the scenario. FlowError when it cannot be."""
-    flow = load_flow(text, name, known=surroundings(house.store, name))
+    flow = load_flow(house.store.whole(text), name, known=surroundings(house.store, name))
     try:
         scenario = scenario_of(flow, title, given, acts, _flows(house, flow))
     except ValidationError as wrong:

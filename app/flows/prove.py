@@ -9,6 +9,7 @@ from app.flows.archive import known_queues
 from app.flows.files import FlowFiles
 from ivr_flows.faults import Fault, FlowError
 from ivr_flows.graph import graph_of
+from ivr_flows.includes import own_text
 from ivr_flows.lint import Known
 from ivr_flows.loader import check, load_flow, read_flow_text
 from ivr_flows.scenario import scenarios_of
@@ -25,7 +26,7 @@ def surroundings(store: FlowStore, name: str) -> Known:
 
 
 def faults_of(store: FlowStore, name: str, text: str) -> list[Fault]:
-    return check(text, name, surroundings(store, name))
+    return check(store.whole(text), name, surroundings(store, name))
 
 
 def checked(store: FlowStore, name: str, text: str) -> dict[str, Any]:
@@ -36,8 +37,8 @@ def checked(store: FlowStore, name: str, text: str) -> dict[str, Any]:
 
 def tested(store: FlowStore, files: FlowFiles, name: str, text: str) -> dict[str, Any]:
     """What the test calls of a flow say of this text. FlowError when the text, or its test calls, cannot be used."""
-    flow = load_flow(text, name, known=surroundings(store, name))
-    return _played(store, files, flow, text)
+    flow = load_flow(store.whole(text), name, known=surroundings(store, name))
+    return _played(store, files, flow, own_text(text))
 
 
 def proven(store: FlowStore, files: FlowFiles, name: str, text: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:

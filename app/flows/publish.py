@@ -22,6 +22,7 @@ from app.flows.prove import proven
 from app.forms import Refusal
 from app.words import N_
 from ivr_flows.faults import FlowError
+from ivr_flows.includes import own_text
 from ivr_flows.loader import load_flow, version_of
 from ivr_flows.store import FlowStore
 
@@ -144,7 +145,8 @@ def text_of(session: Session, name: str, which: str) -> str | None:
         which = session.scalar(held.order_by(FlowFile.seen_at.desc()).limit(1)) or ""
     if which == "live":
         which = (flow.live_version if flow else None) or ""
-    return kept_text(session, name, which) if IS_VERSION.fullmatch(which) else None
+    kept = kept_text(session, name, which) if IS_VERSION.fullmatch(which) else None
+    return None if kept is None else own_text(kept)
 
 
 def draft_to_publish(house: House, user_id: int, name: str, rev: int | None) -> str:
@@ -152,7 +154,7 @@ def draft_to_publish(house: House, user_id: int, name: str, rev: int | None) -> 
     with unit_of_work() as session:
         find_flow(session, house.files, name)
         flow, user = hold(session, name), session.get_one(User, user_id)
-        return _publishable(session, house, flow, user, rev).text
+        return house.files.whole(_publishable(session, house, flow, user, rev).text)
 
 
 def _publishable(session: Session, house: House, flow: KnownFlow, user: User, rev: int | None) -> Draft:
@@ -168,7 +170,7 @@ def _publishable(session: Session, house: House, flow: KnownFlow, user: User, re
         raise Refusal(409, "draft_changed", SAVED_OVER, draft=standing)
     if draft.base_version != flow.live_version:
         raise Refusal(409, "live_moved", MOVED, draft=standing)
-    if version_of(draft.text) == flow.live_version:
+    if version_of(house.files.whole(draft.text)) == flow.live_version:
         raise Refusal(409, "nothing_new", NOTHING_NEW)
     return draft
 
@@ -213,7 +215,7 @@ def _set_aside(name: str, version: str, user: User) -> Release:
 
 def bring_home(house: House, name: str, version: str, text: str, instead_of: str | None) -> None:
     """Write what went live into the file, if that still holds what was live before, and let this process see it."""
-    if house.files.write(name, text, instead_of):
+    if house.files.write(name, own_text(text), instead_of):
         with unit_of_work() as session:
             note_file(session, house.files.place, name, version, "same")
     house.store.refresh()

@@ -16,6 +16,7 @@ from app.forms import Refusal
 from app.interactions.models import Interaction
 from app.words import N_
 from ivr_flows.graph import graph_of
+from ivr_flows.includes import own_text
 
 NO_CALL = N_("No such call came through a flow.")
 GIVEN = {
@@ -145,7 +146,7 @@ def _hear(visits: list[Json], event: Event, flow: str, version: str) -> None:
 
 
 def _graph(session: Session, flow: str, version: str) -> Json:
-    return graph_of(kept_text(session, flow, version) or "", flow)
+    return graph_of(own_text(kept_text(session, flow, version) or ""), flow)
 
 
 def _other_graphs(session: Session, visits: Iterable[Json], first: Json) -> list[Json]:

@@ -138,7 +138,7 @@ def _holidays_short(value: Any) -> Any:
     return {"country": value} if isinstance(value, str) else value
 
 
-class Times(Part):
+class OpeningHours(Part):
     """When the company is open.
 
     {zone: America/New_York, weekly: {mon-fri: 08:00-20:00}, holidays: US}
@@ -232,7 +232,7 @@ class HoursNode(Node):
 
     @model_validator(mode="after")
     def _has_times_once(self) -> HoursNode:
-        own = self.model_fields_set & Times.model_fields.keys()
+        own = self.model_fields_set & OpeningHours.model_fields.keys()
         if self.use is not None and own:
             raise _wrong(f"takes its times from '{self.use}': leave out {', '.join(sorted(own))}")
         if self.use is None and (self.zone is None or self.weekly is None):
@@ -240,9 +240,9 @@ class HoursNode(Node):
         return self
 
     @property
-    def own_times(self) -> Times:
-        values = {name: getattr(self, name) for name in Times.model_fields}
-        return Times.model_construct(**values)
+    def own_times(self) -> OpeningHours:
+        values = {name: getattr(self, name) for name in OpeningHours.model_fields}
+        return OpeningHours.model_construct(**values)
 
     def enter(self, call: Call) -> Outcome:
         times = call.hours(self.use) if self.use else self.own_times

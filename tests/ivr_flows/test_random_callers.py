@@ -3,6 +3,7 @@ in reach, within the limit."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr_flows import CallEvent, Flow, FlowStore, Instruction, State, engine
+from ivr_flows.coverage import Coverage
 from ivr_flows.engine import LAST_RESORT, STEPS_AFTER_RESCUE
 from ivr_flows.events import (
     CallerHungUp,
@@ -40,6 +42,7 @@ from ivr_flows.instructions import (
     TransferToNumber,
 )
 from ivr_flows.nodes import KINDS
+from ivr_flows.simulator import Act, simulate
 from tests.ivr_flows.callers import Caller
 from tests.ivr_flows.random_flows import fields_of, flows, lookup_for, nodes
 
@@ -262,3 +265,44 @@ def test_a_flow_of_one_kind_alone_never_keeps_a_caller(kind: str):
         raise AssertionError("the call goes on for ever")
 
     called()
+
+
+ACTS: list[dict[str, Any]] = [
+    {"press": "1"},
+    {"press": "2"},
+    {"press": "0"},
+    {"press": "*"},
+    {"press": "1234#"},
+    {"say": "sales"},
+    {"say": "operator", "confidence": 0.9},
+    {"silence": True},
+    {"wait_s": 7},
+    {"wait_s": 5000},
+    {"message_s": 6},
+    {"agent_answers": True},
+    {"leaves_queue": "overflow"},
+    {"transfer": "busy"},
+    {"transfer": "answered"},
+    {"hang_up": True},
+]
+QUEUES = st.fixed_dictionaries(
+    {}, optional={"wait_s": st.sampled_from([0, 20]), "open": st.booleans(), "agents": st.integers(0, 1)}
+)
+
+
+def test_random_acts_are_every_act():
+    assert {name for act in ACTS for name in act} == set(Act.model_fields)
+
+
+@settings(max_examples=80, deadline=None)
+@given(flow=flows(), acts=st.lists(st.sampled_from(ACTS), max_size=12), queue=QUEUES)
+def test_a_simulated_call_on_a_random_flow_ends_or_waits(flow: Flow, acts: list[dict[str, Any]], queue: dict[str, Any]):
+    world = {"queues": {"sales": queue}, "lookups": {"https://crm.example/orders": {"json": {"a": 1}}}}
+    call = simulate(flow, world, acts, lookup_for(flow))
+    assert (call.waiting_for is None) == (call.ended is not None)
+    assert len(call.steps) == len(acts) + 1
+    assert json.loads(json.dumps(call.to_json())) == call.to_json()
+    coverage = Coverage()
+    coverage.take([fact for step in call.steps for fact in step.told], [flow])
+    reached = {node for step in call.steps for node in step.nodes} & flow.nodes.keys()
+    assert set(coverage.missed(flow).nodes) == flow.nodes.keys() - reached

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, cast
 
+import structlog
 import uvicorn
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi import build_environ
@@ -25,9 +26,11 @@ from starlette.types import ASGIApp
 
 from app import create_app
 from app.accounts.entry import SUPERVISOR, has_role
-from app.config import Settings
+from app.config import EXPOSED_DEMO, Settings
 from app.live import Hub, live
 from app.worker import plain_url
+
+log = structlog.get_logger()
 
 WSGI_THREADS = 20
 DRAIN_S = 10
@@ -83,6 +86,8 @@ def _signed_in(flask_app: Flask, request: Request) -> SignedIn | None:
 def main() -> None:
     flask_app = create_app()
     settings: Settings = flask_app.config["SETTINGS"]
+    if settings.is_demo_exposed:
+        log.warning("demo.exposed", meaning=EXPOSED_DEMO)
     asgi = make_asgi(flask_app)
     config = uvicorn.Config(
         asgi,

@@ -20,6 +20,7 @@ from app.db import unit_of_work
 from app.interactions.models import Disposition
 from app.routing.members import set_member
 from app.routing.models import Queue
+from app.words import N_
 
 SEEDER = "system"
 
@@ -29,15 +30,15 @@ QUEUES = (
     {"key": "billing", "name": "Billing", "ring_s": 20, "wrap_up_s": 60},
 )
 DISPOSITIONS = (
-    ("SOLVED", "Question answered"),
-    ("SALE", "Sale made"),
-    ("NO_SALE", "No sale"),
-    ("FOLLOW_UP", "Follow-up promised"),
-    ("COMPLAINT", "Complaint taken"),
-    ("BILLING_FIXED", "Bill corrected"),
-    ("WRONG_NUMBER", "Wrong number"),
-    ("NO_ANSWER", "Nobody answered"),
-    ("DROPPED", "Line dropped"),
+    ("SOLVED", N_("Question answered")),
+    ("SALE", N_("Sale made")),
+    ("NO_SALE", N_("No sale")),
+    ("FOLLOW_UP", N_("Follow-up promised")),
+    ("COMPLAINT", N_("Complaint taken")),
+    ("BILLING_FIXED", N_("Bill corrected")),
+    ("WRONG_NUMBER", N_("Wrong number")),
+    ("NO_ANSWER", N_("Nobody answered")),
+    ("DROPPED", N_("Line dropped")),
 )
 NUMBERS = (
     {"number": "+15550100100", "label": "Demo line", "flow": "main", "language": "en"},

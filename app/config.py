@@ -5,6 +5,7 @@ A bad value stops the start with a sentence that names the variable and what it 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import secrets
@@ -21,6 +22,11 @@ class SettingsError(Exception):
 FLOW_SECRET = "FLOW_SECRET_"  # noqa: S105 - the beginning of variables' names
 ROOT = Path(__file__).resolve().parent.parent
 
+EXPOSED_DEMO = (
+    "This is a demo with passwords that everybody knows, and others than this machine may reach it. "
+    "Set DEMO=0 and add people of your own (README), or leave HOST and PUBLIC_BASE_URL at 127.0.0.1."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -31,7 +37,8 @@ class Settings:
     database_url: str | None
     """DATABASE_URL: postgresql://… of a server to use; empty means the embedded PostgreSQL under VAR_DIR/postgres."""
     host: str
-    """HOST: the address web listens on (default 127.0.0.1)."""
+    """HOST: the address web listens on (default 127.0.0.1). The demo's passwords are public: others than this machine
+    are let in with DEMO=0 only."""
     port: int
     """PORT: the port web listens on (default 8000)."""
     public_base_url: str
@@ -69,7 +76,8 @@ class Settings:
     flow_secrets: Mapping[str, str]
     """FLOW_SECRET_<NAME>: what {secret: name} in a flow's headers stands for; sent to HTTP_ALLOW_HOSTS only."""
     demo: bool
-    """DEMO: 1 shows the demo's sign-in help and seeds its people; the default in local mode."""
+    """DEMO: 1 shows the demo's sign-in help and seeds its people, whose passwords everybody knows; the default in local
+    mode."""
 
     @property
     def is_local(self) -> bool:
@@ -78,6 +86,12 @@ class Settings:
     @property
     def is_https(self) -> bool:
         return self.public_base_url.startswith("https:")
+
+    @property
+    def is_demo_exposed(self) -> bool:
+        """Whether others than this machine may reach a demo, whose passwords everybody knows."""
+        reached_at = (self.host, urlsplit(self.public_base_url).hostname or "")
+        return self.demo and not all(_is_loopback(host) for host in reached_at)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -151,7 +165,16 @@ def _kept_secret(path: Path) -> str:
 
 
 def _shown(host: str) -> str:
-    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared, not bound
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _port(text: str) -> int:

@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 from flask import Blueprint, current_app
+from flask_babel import gettext as _
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import migrate
 from app.config import Settings
-from app.words import N_
 
 bp = Blueprint("health", __name__)
 
@@ -54,8 +54,8 @@ def _database() -> tuple[bool, str]:
         with current_app.config["ENGINE"].connect() as connection:
             connection.execute(text("SELECT 1"))
     except SQLAlchemyError:
-        return False, N_("The database does not answer. Check DATABASE_URL and whether the server runs.")
-    return True, N_("answers")
+        return False, _("The database does not answer. Check DATABASE_URL and whether the server runs.")
+    return True, _("answers")
 
 
 def _migrations() -> tuple[bool, str]:
@@ -63,8 +63,8 @@ def _migrations() -> tuple[bool, str]:
         with current_app.config["ENGINE"].connect() as connection:
             current = migrate.is_current(connection)
     except SQLAlchemyError:
-        return False, N_("The database does not answer.")
-    return current, N_("up to date") if current else N_("The schema is behind. Run: flask --app app migrate")
+        return False, _("The database does not answer.")
+    return current, _("up to date") if current else _("The schema is behind. Run: flask --app app migrate")
 
 
 def _carrier(settings: Settings) -> tuple[bool, str]:
@@ -74,15 +74,14 @@ def _carrier(settings: Settings) -> tuple[bool, str]:
     try:
         answer = httpx.get(f"{settings.twilio_api_base}/healthz", timeout=2)
     except httpx.HTTPError:
-        return False, f"The local carrier does not answer at {settings.twilio_api_base}. Start it with script/server."
-    return answer.status_code == 200, "local carrier answers" if answer.status_code == 200 else "local carrier is ill"
+        where = settings.twilio_api_base
+        return False, _("The local carrier does not answer at %(where)s. Start it with script/server.", where=where)
+    return (True, _("answers")) if answer.status_code == 200 else (False, _("The local carrier is ill: see its log."))
 
 
 def _disk(settings: Settings) -> tuple[bool, str]:
     free = shutil.disk_usage(settings.var_dir if settings.var_dir.exists() else settings.var_dir.parent).free
     if free < DISK_FLOOR_BYTES:
-        return (
-            False,
-            f"Only {free // 2**20} MB free for recordings; make room (at least {DISK_FLOOR_BYTES // 2**20} MB).",
-        )
-    return True, f"{free // 2**30} GB free"
+        megabytes = {"free": free // 2**20, "floor": DISK_FLOOR_BYTES // 2**20}
+        return False, _("Only %(free)s MB free for recordings; make room (at least %(floor)s MB).", **megabytes)
+    return True, _("%(free)s GB free", free=free // 2**30)

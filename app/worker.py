@@ -173,4 +173,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from app import worker  # under its own name, which its jobs carry
+
+    worker.main()

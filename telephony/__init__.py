@@ -21,6 +21,7 @@ def register(app: Flask, settings: Settings) -> None:
     from telephony import draft_calls, numbers, prompts, webhooks
     from telephony import jobs as hands
     from telephony.calls import CarrierCalls
+    from telephony.phone_trace import PhoneTrace
     from telephony.room import EXTENSION, open_room
     from telephony.tokens import PhoneTokens, SoftphoneTokens
     from telephony.twiml import say_with_carrier
@@ -38,6 +39,7 @@ def register(app: Flask, settings: Settings) -> None:
     app.extensions["our_numbers"] = numbers.PhoneNumbers(room.flows)
     if settings.is_local:
         app.extensions["phone_tokens"] = PhoneTokens(room.carrier)
+        app.extensions["phone_trace"] = PhoneTrace(settings)
     hands.register(room)
     clock.tick("voice.numbers", every_s=5)(numbers.ask_to_sync)
     limiter.exempt(webhooks.bp)  # what is signed is the carrier's, however much it is

@@ -110,6 +110,21 @@ class CarrierCall:
 
 
 @dataclass(frozen=True, slots=True)
+class CarrierRecording:
+    """A recording as the carrier lists it. `is_by_verb`: a document's Record made it, so it is a message."""
+
+    sid: str
+    status: str
+    is_by_verb: bool
+    duration_s: float | None
+    started_at: datetime | None
+
+    @property
+    def is_being_written(self) -> bool:
+        return self.status in ("in-progress", "paused", "stopped", "processing")
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """A token for a browser: the JWT and when it ends."""
 
@@ -216,6 +231,11 @@ class Carrier:
             )
             return str(made.sid)
 
+    def recordings_of(self, call_sid: str) -> list[CarrierRecording]:
+        """Every recording of a call, whatever its state."""
+        with carrier_errors():
+            return [_listed(recording) for recording in self.client.recordings.list(call_sid=call_sid, limit=100)]
+
     def recording_url(self, recording_sid: str) -> str:
         """Where a recording lies, without extension, as the carrier's own callbacks write it."""
         account = self._settings.twilio_account_sid
@@ -281,6 +301,12 @@ def tolerating_gone() -> Iterator[None]:
     except CarrierError as error:
         if not error.gone:
             raise
+
+
+def _listed(recording: Any) -> CarrierRecording:
+    duration_s = float(recording.duration) if recording.duration not in (None, "", "-1") else None
+    by_verb = str(recording.source) == "RecordVerb"
+    return CarrierRecording(str(recording.sid), str(recording.status), by_verb, duration_s, recording.start_time)
 
 
 def _seen(call: Any) -> CarrierCall:

@@ -22,14 +22,13 @@ from app.accounts.models import User
 from app.db import database_now, unit_of_work
 from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction
-from app.routing import release
 from app.routing.models import Offer, OfferState
-from recordings.announce import announce_recording
 from recordings.models import Recording, RecordingState
-from telephony import legs, numbers, queueing, reconcile, steps
+from telephony import legs, numbers, queueing, reconcile, recording_news, steps
 from telephony.carrier import CarrierError
 from telephony.legs import LegNews
 from telephony.models import Leg
+from telephony.recording_news import RecordingNews
 from telephony.room import Room
 
 log = structlog.get_logger()
@@ -134,17 +133,9 @@ def record(room: Room, interaction_id: str) -> None:
             return
         raise
     with unit_of_work() as session:
-        announce_recording(
-            session,
-            interaction.id,
-            "call",
-            sid,
-            room.carrier.recording_url(sid),
-            {"0": "customer", "1": "agent"},
-            "in-progress",
-            None,
-            database_now(session),
-        )
+        url = room.carrier.recording_url(sid)
+        began = RecordingNews("call", sid, url, "in-progress", started_at=database_now(session))
+        recording_news.take(session, interaction.id, began)
 
 
 def agent_lost(room: Room, interaction_id: str) -> None:
@@ -198,12 +189,6 @@ def look_around(room: Room) -> None:
     """The half-minute's check: open legs and our numbers, held against what the carrier says."""
     reconcile.reconcile(room)
     numbers.sync_numbers(room)
-
-
-def settle_voicemail(room: Room, interaction_id: str) -> None:
-    """A caller hung up while leaving a message: whatever arrived by now counts, otherwise they gave up."""
-    with unit_of_work() as session:
-        release.caller_gone(session, uuid.UUID(interaction_id))
 
 
 def hang_up(room: Room, interaction_id: str) -> None:
@@ -440,7 +425,7 @@ HANDLERS: dict[str, Callable[..., None]] = {
     "voice.end_hold": end_hold,
     "voice.back_to_queue": back_to_queue,
     "voice.leave_queue": leave_queue,
-    "voice.settle_voicemail": settle_voicemail,
+    "voice.settle_recordings": recording_news.settle,
     "voice.hang_up": hang_up,
     "voice.dial_out": dial_out,
     "voice.dial_customer": dial_customer,

@@ -20,6 +20,7 @@ from app.routing.models import Offer, OfferState
 from app.routing.offers import reject_offer, time_out_offer
 from telephony.forms import TERMINAL_STATUSES, RoomForm
 from telephony.models import Leg
+from telephony.recording_news import settle_later
 from telephony.room import Room
 from telephony.steps import caller_left
 
@@ -113,6 +114,7 @@ def take_news(session: Session, room: Room, leg: Leg, news: LegNews) -> None:
         return
     if leg.role == "caller":
         caller_left(session, room, leg.interaction_id)
+        settle_later(session, leg)
     else:
         _agent_leg_ended(session, leg)
 

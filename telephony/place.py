@@ -149,6 +149,11 @@ class Place:
     def leaves_a_message(self) -> bool:
         return self.state == State.IN_FLOW and self._waits_for(RecordVoicemail)
 
+    @property
+    def ends_with_a_message(self) -> bool:
+        """Whether the flow's last word is, or was, a message that the caller left."""
+        return self.leaves_a_message or (self.flow is not None and self.flow.outcome == "voicemail")
+
     def _waits_for(self, *kinds: type) -> bool:
         return self.flow is not None and bool(self.flow.instructions) and isinstance(self.flow.instructions[-1], kinds)
 

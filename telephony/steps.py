@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app import crash, events, jobs
+from app import crash, events
 from app.accounts.models import User
 from app.customers.change import ChangeRefused, change_customer
 from app.customers.identify import BadAddress, identify, normalise
@@ -69,7 +69,6 @@ from telephony.room import Room
 log = structlog.get_logger()
 
 WITHHELD = "anonymous"
-SETTLE_VOICEMAIL_S = 20  # how long a message may arrive after its caller hung up
 UNANSWERED: dict[str, TransferStatus] = {"declined": "busy", "unreachable": "failed"}
 """How a ring to one agent ended, in the flow's words."""
 CALLERS_WISH = ("voicemail", "callback_asked", "callback")
@@ -188,7 +187,8 @@ def agree_in_line(
 def caller_left(session: Session, room: Room, interaction_id: uuid.UUID) -> None:
     """The caller's leg ended: the flow is told, then routing decides what follows.
 
-    Somebody who hangs up while leaving a message has left it: the carrier brings the message a moment later.
+    Somebody who hangs up while leaving a message has left it: the carrier brings the message a moment later
+    (recording_news.settle).
     """
     place = lock_place(session, interaction_id)
     if place is None:
@@ -199,9 +199,7 @@ def caller_left(session: Session, room: Room, interaction_id: uuid.UUID) -> None
     contained = place.flow is not None and place.flow.ended and place.flow.outcome in ("contained", "transferred")
     if place.state == State.IN_FLOW and not place.has_ended:
         _save(session, room, place, _resume(session, room, place, CallerHungUp()), quietly=True)
-    if leaves_a_message:
-        _settle_later(session, interaction_id)
-    else:
+    if not leaves_a_message:
         release.caller_gone(session, interaction_id, contained=contained)
 
 
@@ -497,15 +495,3 @@ def _record(session: Session, place: Place, kind: str, /, *, actor: str = "flow"
 def _path_in_words(state: FlowState) -> list[str]:
     """The way through the flow as the agent reads it."""
     return [f"{stop.title} ({stop.because})" if stop.because else stop.title for stop in state.path]
-
-
-def _settle_later(session: Session, interaction_id: uuid.UUID) -> None:
-    """Give the message time to arrive, then ask routing what the caller's leaving means."""
-    run_at = session.execute(select(func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, SETTLE_VOICEMAIL_S)))
-    jobs.enqueue(
-        session,
-        "voice.settle_voicemail",
-        lock=f"interaction:{interaction_id}",
-        run_at=run_at.scalar_one(),
-        interaction_id=str(interaction_id),
-    )

@@ -14,10 +14,10 @@ from flask import Blueprint, Response, request
 
 from app import crash
 from app.db import unit_of_work
-from recordings.announce import announce_recording
-from telephony import answering, draft_calls, legs, lookups, queueing, rescue, steps
+from telephony import answering, draft_calls, legs, lookups, queueing, recording_news, rescue, steps
 from telephony.forms import BadForm, CallForm, RecordingForm, RoomForm, StatusForm, StepForm
 from telephony.legs import LegNews
+from telephony.recording_news import RecordingNews
 from telephony.room import room_of
 from telephony.signature import guard
 
@@ -26,7 +26,6 @@ log = structlog.get_logger()
 bp = Blueprint("voice", __name__, url_prefix="/voice")
 guard(bp)
 
-CHANNELS = {"call": {"0": "customer", "1": "agent"}, "voicemail": {"0": "customer"}, "answer": {"0": "customer"}}
 TONES = re.compile(r"[0-9A-D#*wW]{1,32}")
 
 
@@ -197,23 +196,13 @@ def recording_ready(interaction_id: uuid.UUID) -> Response:
     """
     form = RecordingForm.parse(request.form)
     asked = request.args.get("kind", "call")
-    kind = asked if asked in CHANNELS else "call"
+    kind = asked if asked in recording_news.CHANNELS else "call"
+    crash.point("G0")
     with unit_of_work() as session:
         if not steps.is_known(session, interaction_id):
             return noted()
-        announce_recording(
-            session,
-            interaction_id,
-            kind,
-            form.recording_sid,
-            form.url,
-            CHANNELS[kind],
-            form.status,
-            form.duration_s,
-            form.started_at,
-        )
-        if kind == "voicemail" and form.status == "completed" and form.duration_s > 0:
-            steps.message_left(session, interaction_id)
+        news = RecordingNews(kind, form.recording_sid, form.url, form.status, form.duration_s, form.started_at)
+        recording_news.take(session, interaction_id, news)
     crash.point("G1")
     return noted()
 

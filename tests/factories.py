@@ -34,12 +34,13 @@ def queue(session: Session, key: str = "sales", **settings: int) -> Queue:
 
 
 def user(session: Session, name: str = "Ana", roles: Iterable[str] = ("agent",)) -> User:
-    """A person who may sign in, without a password."""
+    """A person who may sign in, with a password that nothing opens."""
     number = next(_serial)
     made = User(
         email=f"{name.lower()}{number}@example.test",
         name=name,
         active=True,
+        password="!",
         fs_uniquifier=uuid.uuid4().hex,
         roles=[_role(session, each) for each in roles],
     )

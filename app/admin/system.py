@@ -20,7 +20,6 @@ from app.config import Settings
 from app.interactions.models import Interaction, State
 from app.numbers import Numbers
 from app.routing.models import AgentState, Queue, QueueMember
-from app.words import in_their_language
 
 SpeechReport = Callable[[], list[dict[str, Any]]]
 
@@ -62,10 +61,7 @@ def _processes(session: Session, settings: Settings) -> list[dict[str, str]]:
         _part("worker", *_worker(session)),
         _part("clock", *_clock(session)),
         _part("jobs", *_jobs(session)),
-        *(
-            _part(name, "ok" if check["ok"] else "down", in_their_language(check["says"]))
-            for name, check in checks.items()
-        ),
+        *(_part(name, "ok" if check["ok"] else "down", check["says"]) for name, check in checks.items()),
     ]
 
 

@@ -63,3 +63,17 @@ class Note(Base):
         Index(None, "customer_id", "created_at"),
         Index("ix_note_words", sql("to_tsvector('simple', body)"), postgresql_using="gin"),
     )
+
+
+class Draft(Base):
+    """What an agent began to write and has not sent or saved: theirs alone, wherever they sign in."""
+
+    __tablename__ = "draft"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    customer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    body: Mapped[str] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (CheckConstraint("kind IN ('text','note')", name="kind"), Index(None, "customer_id"))

@@ -15,6 +15,7 @@ from app.accounts.models import User
 from app.customers.models import Note
 from app.interactions.models import TERMINAL, WRAP_UP_TIMEOUT, Disposition, Interaction, Message, Segment, State
 from app.routing.models import Queue
+from app.words import N_
 
 MOST = 200
 TALKING = (State.ACTIVE, State.HELD)
@@ -108,7 +109,7 @@ def _outcome(interaction: Interaction) -> str:
 
 
 def _known_code(code: str | None) -> str | None:
-    return "No outcome given" if code == WRAP_UP_TIMEOUT else code
+    return N_("No outcome given") if code == WRAP_UP_TIMEOUT else code
 
 
 def _seconds(session: Session, ids: list[uuid.UUID]) -> dict[uuid.UUID, tuple[float, float]]:

@@ -3,6 +3,7 @@
 app.extensions["call_control"]       a CallControl
 app.extensions["softphone_tokens"]   a SoftphoneTokens
 app.extensions["phone_tokens"]       a PhoneTokens, in local mode only
+app.extensions["phone_trace"]        a PhoneTrace, in local mode only
 app.extensions["our_numbers"]        a Numbers (app/numbers.py)
 """
 
@@ -54,3 +55,21 @@ class PhoneTokens(Protocol):
 
     def token_for(self, number: str) -> dict[str, Any]:
         """`{token, address, url, expires_at}` to be the outside telephone with this number (E.164)."""
+
+
+class PhoneTrace(Protocol):
+    """What an outside telephone made the carrier ask: local mode only."""
+
+    def entries(self, token: str, after: int) -> list[dict[str, Any]]:
+        """`[{id, at, method, url, status, ms, params, reply}]` newer than `after`, oldest first, of the token's number.
+
+        Raises TraceRefused.
+        """
+
+
+class TraceRefused(Exception):
+    """There is nothing to see: the token is not believed (`status` 401), or the carrier is away (503)."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status

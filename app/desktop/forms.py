@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, StrictBool, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, StrictBool, StringConstraints
 
 from app.forms import Form, Words
+from app.interactions.drafts import LONGEST_DRAFT
 
 Digits = Annotated[str, StringConstraints(pattern=r"^[0-9*#A-Dw]+$", min_length=1, max_length=32)]
 Line = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
@@ -66,6 +67,15 @@ class MessageForm(Form):
 class NoteForm(Form):
     body: Annotated[Words, StringConstraints(min_length=1, max_length=10_000)]
     interaction_id: uuid.UUID | None = None
+
+
+class DraftForm(Form):
+    """Blanks stay: whoever writes may be in the middle of a line."""
+
+    model_config = ConfigDict(str_strip_whitespace=False)
+
+    kind: Literal["text", "note"]
+    body: Annotated[Words, StringConstraints(max_length=LONGEST_DRAFT)]
 
 
 class WrapUpForm(Form):

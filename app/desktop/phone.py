@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from app.customers.identify import BadAddress, normalise
 from app.db import request_session
-from app.desktop.call_control import PhoneTokens
-from app.forms import BadInput, Form, parse
+from app.desktop.call_control import PhoneTokens, PhoneTrace, TraceRefused
+from app.forms import BadInput, Form, Refusal, parse
 from app.numbers import Numbers
 from app.pages import limiter
 
@@ -25,12 +25,16 @@ class PhoneTokenForm(Form):
     number: Annotated[str, StringConstraints(min_length=1, max_length=40)]
 
 
+class TraceForm(Form):
+    after: Annotated[int, Field(ge=0, lt=10**15)] = 0
+
+
 @bp.get("/phone")
 def page() -> ResponseReturnValue:
-    """phone.html with `page_data`: `{numbers: [E.164 to call from], lines: [{number, label} of ours]}`."""
+    """phone.html with `page_data`: `{numbers: [E.164 to call from], lines: [{number, label} of ours], trace}`."""
     numbers: Numbers = current_app.extensions["our_numbers"]
     lines = [{"number": each.number, "label": each.label} for each in numbers.all(request_session())]
-    return render_template("phone.html", page_data={"numbers": CALLERS, "lines": lines})
+    return render_template("phone.html", page_data={"numbers": CALLERS, "lines": lines, "trace": True})
 
 
 @bp.get("/phone/token")
@@ -40,6 +44,22 @@ def token() -> ResponseReturnValue:
     wanted = _outside_number(parse(PhoneTokenForm).number)
     tokens: PhoneTokens = current_app.extensions["phone_tokens"]
     return tokens.token_for(wanted), 200, {"Cache-Control": "no-store"}
+
+
+@bp.get("/phone/trace")
+@limiter.limit("120/minute")
+def trace() -> ResponseReturnValue:
+    """`?after=<id>` and the phone's token as Bearer: `{entries}`, what its calls and texts made the carrier ask us."""
+    form = parse(TraceForm)
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise Refusal(401, "no_token", "The phone shows its own token for this.")
+    watched: PhoneTrace = current_app.extensions["phone_trace"]
+    try:
+        entries = watched.entries(token, form.after)
+    except TraceRefused as refused:
+        raise Refusal(refused.status, "no_trace", str(refused)) from refused
+    return {"entries": entries}, 200, {"Cache-Control": "no-store"}
 
 
 def _outside_number(text: str) -> str:

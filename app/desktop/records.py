@@ -18,11 +18,12 @@ from app.customers.search import search_customers
 from app.customers.timeline import timeline
 from app.db import request_session, unit_of_work
 from app.desktop.card import desktop_card
-from app.desktop.forms import CustomerForm, MessageForm, NoteForm, SearchForm, TimelineForm, WrapUpForm
+from app.desktop.forms import CustomerForm, DraftForm, MessageForm, NoteForm, SearchForm, TimelineForm, WrapUpForm
 from app.desktop.state import customer_json, own_call_id
 from app.desktop.transcript import transcript_of
 from app.desktop.views import own_limit
 from app.forms import BadInput, Refusal, parse
+from app.interactions.drafts import drafts_of, forget_draft, keep_draft
 from app.interactions.messages import MessageRefused, send_message
 from app.interactions.models import Interaction, Message
 from app.interactions.notes import add_note
@@ -96,6 +97,7 @@ def send(customer_id: uuid.UUID) -> ResponseReturnValue:
             message = send_message(session, current_user, customer_id, form.body, str(form.client_id), form.to)
         except MessageRefused as refused:
             raise Refusal(409, refused.code, str(refused)) from refused
+        forget_draft(session, current_user.id, customer_id, "text")
         return message_json(message), 201
 
 
@@ -108,7 +110,27 @@ def note(customer_id: uuid.UUID) -> ResponseReturnValue:
         if form.interaction_id:
             _interaction_of(session, customer_id, form.interaction_id)
         made = add_note(session, customer_id, current_user.id, form.body, form.interaction_id)
+        forget_draft(session, current_user.id, customer_id, "note")
         return note_json(made), 201
+
+
+@bp.get("/customers/<uuid:customer_id>/drafts")
+def drafts(customer_id: uuid.UUID) -> ResponseReturnValue:
+    """`{text, note}`: what I began to write here, in this or another browser."""
+    session = request_session()
+    _customer(session, customer_id)
+    return drafts_of(session, current_user.id, customer_id), 200, {"Cache-Control": "no-store"}
+
+
+@bp.put("/customers/<uuid:customer_id>/drafts")
+@limiter.limit("240/minute", key_func=own_limit)
+def draft(customer_id: uuid.UUID) -> ResponseReturnValue:
+    """`{kind: "text" | "note", body}` in, 204 out: the last one stands, an empty one is none."""
+    form = parse(DraftForm)
+    with unit_of_work() as session:
+        _customer(session, customer_id)
+        keep_draft(session, current_user.id, customer_id, form.kind, form.body)
+    return "", 204
 
 
 @bp.post("/interactions/<uuid:interaction_id>/wrap-up")

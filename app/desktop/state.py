@@ -59,7 +59,7 @@ def dispositions(session: Session) -> list[dict[str, str]]:
     rows = session.scalars(
         select(Disposition).where(Disposition.active).order_by(Disposition.position, Disposition.label)
     )
-    return [{"code": row.code, "label": row.label} for row in rows]
+    return [{"code": row.code, "label": in_their_language(row.label)} for row in rows]
 
 
 def _me(session: Session, user: User) -> dict[str, Any]:
@@ -221,8 +221,9 @@ def _recent(session: Session, user_id: int) -> list[dict[str, Any]]:
 
 
 def _recent_calls(session: Session, user_id: int) -> list[dict[str, Any]]:
-    rows = session.scalars(
-        select(Interaction)
+    rows = session.execute(
+        select(Interaction, Disposition.label)
+        .join(Disposition, Disposition.code == Interaction.disposition_code, isouter=True)
         .where(
             _mine(user_id),
             Interaction.channel == "voice",
@@ -238,10 +239,10 @@ def _recent_calls(session: Session, user_id: int) -> list[dict[str, Any]]:
             "number": row.remote_address,
             "channel": "voice",
             "at": row.ended_at or row.created_at,
-            "line": row.disposition_code or row.state,
+            "line": in_their_language(label) if label else row.state,
             "unanswered": False,
         }
-        for row in rows
+        for row, label in rows
     ]
 
 

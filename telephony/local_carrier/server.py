@@ -1,4 +1,4 @@
-"""One port for everything: the REST API, phones at `/phone`, `/phones` and `/healthz`."""
+"""One port for everything: the REST API, phones at `/phone` and what they caused, `/phones` and `/healthz`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from telephony.local_carrier.carrier import Carrier
 from telephony.local_carrier.errors import RestError, not_found
 from telephony.local_carrier.rest import all_routes
 from telephony.local_carrier.rest.common import CARRIER
-from telephony.local_carrier.tokens import is_account_password
+from telephony.local_carrier.tokens import TokenError, is_account_password, registration_of
 
 log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 256 * 1024
+MAX_ID_DIGITS = 15
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -28,6 +29,7 @@ def build(carrier: Carrier) -> web.Application:
     app.add_routes(
         [
             web.get("/phone", carrier.phones.serve),
+            web.get("/phone/trace", _trace),
             web.get("/phones", _phones),
             web.get("/healthz", _health),
         ]
@@ -68,7 +70,7 @@ def _refused(refusal: RestError) -> web.Response:
 @web.middleware
 async def _authenticated(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Basic for everything but health, phones (they have tokens) and the bytes of media (as at Twilio)."""
-    if request.path in {"/healthz", "/phone"} or _is_media_file(request):
+    if request.path in {"/healthz", "/phone", "/phone/trace"} or _is_media_file(request):
         return await handler(request)
     carrier = request.app[CARRIER]
     if not is_account_password(carrier.settings, request.headers.get("Authorization")):
@@ -97,6 +99,23 @@ async def _health(request: web.Request) -> web.Response:
         {"status": status, "api_version": API_VERSION, "mixer": carrier.mixer.statistics()},
         status=503 if carrier.is_closing else 200,
     )
+
+
+async def _trace(request: web.Request) -> web.Response:
+    """`?after=<id>`, a number's token as Bearer: what that telephone's calls and texts made us ask, and the answers."""
+    carrier = request.app[CARRIER]
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    try:
+        registration = registration_of(carrier.settings, token if kind.lower() == "bearer" else "")
+    except TokenError as refusal:
+        raise RestError(401, refusal.code, refusal.message) from refusal
+    if registration.is_client:
+        raise RestError(403, 20403, "Only an outside telephone sees what it caused.")
+    after = request.query.get("after", "0")
+    if not after.isdecimal() or len(after) > MAX_ID_DIGITS:
+        raise RestError(400, 20001, "`after` must be the id of an entry.")
+    entries = [asked.as_json() for asked in carrier.webhooks.trace.of(registration.address, int(after))]
+    return web.json_response({"entries": entries}, headers={"Cache-Control": "no-store"})
 
 
 async def _phones(request: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from urllib.parse import parse_qsl, urldefrag, urlencode, urljoin, urlsplit, url
 
 import aiohttp
 from yarl import URL
+
+from telephony.local_carrier.trace import Trace
 
 CONNECT_LIMIT_S = 5.0
 MAX_REDIRECTS = 10
@@ -102,6 +105,7 @@ class Webhooks:
     def __init__(self, auth_token: str, limit_s: float) -> None:
         self._auth_token = auth_token
         self.limits = Limits(read_s=limit_s, total_s=limit_s)
+        self.trace = Trace()
         self._connector: aiohttp.TCPConnector | None = None
 
     def conversation(self) -> Conversation:
@@ -185,11 +189,20 @@ class Conversation:
         raise _Failure("http", FetchError(11215, f"More than {MAX_REDIRECTS} redirects.", wanted.url))
 
     async def _once(self, wanted: _Request, limits: Limits) -> Reply:
-        reply = await self._send(wanted, limits, authorization=None)
-        credentials = _credentials(wanted.url)
-        if reply.status == 401 and credentials:
-            reply = await self._send(wanted, limits, authorization=credentials)
-        return reply
+        began = time.monotonic()
+        reply: Reply | None = None
+        try:
+            reply = await self._send(wanted, limits, authorization=None)
+            credentials = _credentials(wanted.url)
+            if reply.status == 401 and credentials:
+                reply = await self._send(wanted, limits, authorization=credentials)
+            return reply
+        finally:
+            status, told = (reply.status, _readable(reply)) if reply else (None, "")
+            ms = (time.monotonic() - began) * 1000
+            self._webhooks.trace.note(
+                wanted.method, _without_credentials(wanted.url), wanted.parameters, status, told, ms
+            )
 
     async def _send(self, wanted: _Request, limits: Limits, authorization: aiohttp.BasicAuth | None) -> Reply:
         is_form = wanted.method == "POST"
@@ -268,6 +281,12 @@ async def _limited(response: aiohttp.ClientResponse, max_bytes: int, url: str) -
             code = 11750 if max_bytes <= 64 * 1024 else 11751
             raise _Failure("http", FetchError(code, f"The answer is larger than {max_bytes} bytes.", url))
     return bytes(body)
+
+
+def _readable(reply: Reply) -> str:
+    """The answer's text; sounds and pictures are none."""
+    is_text = reply.content_type.startswith("text/") or reply.content_type.endswith(("xml", "json"))
+    return reply.body.decode("utf-8", "replace") if is_text else ""
 
 
 def _with_query(url: str, parameters: Mapping[str, str]) -> str:

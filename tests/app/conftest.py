@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from app import create_app, db, pages
 from app.accounts.models import User
 from app.config import Settings
-from app.desktop.call_control import CallRefused
+from app.desktop.call_control import CallRefused, TraceRefused
 from app.numbers import OurNumber
 from app.pages import flask_config, limiter
 from tests import factories
@@ -55,6 +55,15 @@ class Tokens:
         if isinstance(whom, User):
             return {"mode": "local", "token": "a.b.c", "identity": whom.client_identity, "url": "/phone/socket"}
         return {"token": "n.o.t", "address": whom, "url": "/phone/socket"}
+
+
+class Traced:
+    """A carrier that asked one thing for the token `n.o.t` and knows no other."""
+
+    def entries(self, token: str, after: int) -> list[dict[str, Any]]:
+        if token != "n.o.t":
+            raise TraceRefused(401, "The phone's token has run out. Reload the page.")
+        return [{"id": after + 1, "method": "POST", "url": "/voice/incoming", "status": 200, "reply": "<Response/>"}]
 
 
 class Lines:
@@ -108,6 +117,7 @@ def far_side(app: Flask) -> FarSide:
         "call_control": side,
         "softphone_tokens": Tokens(),
         "phone_tokens": Tokens(),
+        "phone_trace": Traced(),
         "our_numbers": Lines(),
     }
     return side

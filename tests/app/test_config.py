@@ -74,3 +74,20 @@ def test_going_live_without_a_credential_names_it(env: dict[str, str], missing: 
 def test_both_spellings_of_postgresql_are_taken(env: dict[str, str]) -> None:
     for spelling in ("postgres://u@h/d", "postgresql://u@h/d", "postgresql+psycopg://u@h/d"):
         assert Settings.from_env({**env, "DATABASE_URL": spelling}).database_url == "postgresql+psycopg://u@h/d"
+
+
+@pytest.mark.parametrize(
+    ("env_more", "exposed"),
+    [
+        ({}, False),
+        ({"HOST": "127.0.0.2"}, False),
+        ({"HOST": "::1"}, False),
+        ({"HOST": "localhost"}, False),
+        ({"HOST": "0.0.0.0"}, True),
+        ({"HOST": "192.168.1.20"}, True),
+        ({"PUBLIC_BASE_URL": "https://calls.example.com"}, True),
+        ({"HOST": "0.0.0.0", "DEMO": "0"}, False),
+    ],
+)
+def test_a_demo_that_others_can_reach_is_noticed(env: dict[str, str], env_more: dict[str, str], exposed: bool) -> None:
+    assert Settings.from_env(env | env_more).is_demo_exposed is exposed

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from flask_security import hash_password
 from playwright.async_api import Browser
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app.accounts.models import User
 from app.config import ROOT
@@ -134,6 +134,14 @@ def an_agent(house: House, name: str) -> str:
         for queue_id in session.scalars(select(Queue.id)):
             session.add(QueueMember(queue_id=queue_id, user_id=user.id))
         return kept.email
+
+
+def nobody_answers(queue_key: str, max_wait_s: int) -> None:
+    """A queue without people, in which callers wait this long at most."""
+    with unit_of_work() as session:
+        queue = session.scalars(select(Queue).where(Queue.key == queue_key)).one()
+        queue.max_wait_s = max_wait_s
+        session.execute(delete(QueueMember).where(QueueMember.queue_id == queue.id))
 
 
 @pytest.fixture

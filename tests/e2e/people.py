@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 from playwright.async_api import Browser, expect
 
+from telephony.local_carrier.audio import pcm16_to_mulaw
 from telephony.speech.recogniser import Recogniser
 from telephony.speech.tts import Speaker
 from tests.support.browser import Person
+from tests.telephony.local_carrier.phone import has_tone
 
 LATELY_MS = 14_000
+LISTEN_EVERY_MS = 2_000  # each look costs half a second of processor time, which the call needs too
+MENU_WORDS = ("press", "message", "sales", "support", "billing", "text", "what you need")
+"""Of both menus. A recogniser misses some of them, so a few are enough."""
+BEEP_HZ, BEEP_WITHIN_MS = 1_000, 1_500
 BREATH_MS = 1_000  # people take one before they speak; by then both legs are in the room
 SIGN_IN = {"password": "correct-horse-battery"}
 
@@ -74,7 +80,21 @@ class CallerPage:
 
     async def hears_the_menu(self) -> None:
         """The menu is being spoken; its keys work from its first word."""
-        await hears(self.person, self.voices, ("press",), 0, 25)
+        await hears(self.person, self.voices, MENU_WORDS, 0, 25, enough=2)
+
+    async def hears_the_beep(self, within_s: float = 30) -> None:
+        """The tone after which a message is spoken."""
+        deadline = asyncio.get_running_loop().time() + within_s
+        while not beeps(await self.person.heard(await self.person.now() - BEEP_WITHIN_MS)):
+            assert asyncio.get_running_loop().time() < deadline, "no beep was heard"
+            await self.page.wait_for_timeout(200)
+
+    async def leaves_a_message(self, text: str) -> None:
+        """Speak after the beep, and hang up."""
+        await self.hears_the_beep()
+        await self.says(text)
+        await self.page.wait_for_timeout(BREATH_MS)
+        await self.hangs_up()
 
     async def hangs_up(self) -> None:
         await self.page.click("#hangup")
@@ -156,18 +176,38 @@ class AgentDesk:
         await self.page.fill("#compose-input", body)
         await self.page.click("#compose-send")
 
+    async def opens_record_of(self, number: str) -> None:
+        """Finds a customer by number."""
+        await self.page.fill("#search", re.sub(r"\D", "", number)[-7:])
+        await self.page.locator("#search-results").get_by_text(number).first.click()
+
+    async def sees_message(self, words: str) -> None:
+        """The record has a message with these words in its transcript."""
+        await self.sees_on_record("Left a message")
+        player = self.page.locator("#line .player")
+        await expect(player).to_contain_text(words, timeout=60_000, ignore_case=True)
+
     async def sees_on_record(self, words: str, within_s: float = 20) -> None:
         await expect(self.page.locator("#line")).to_contain_text(words, timeout=within_s * 1000)
 
 
-async def hears(person: Person, voices: Voices, wanted: tuple[str, ...], since: float, within_s: float) -> str:
-    """Transcribe what came out of the page lately until every word of `wanted` is there."""
+def beeps(pcm16: np.ndarray[Any, Any]) -> bool:
+    """Whether a tenth of a second of this (8 kHz) is little else than the beep."""
+    window = 800
+    stretches = (pcm16[start : start + window] for start in range(0, len(pcm16) - window + 1, window // 2))
+    return any(has_tone(pcm16_to_mulaw(stretch.tobytes()), BEEP_HZ, share=0.6) for stretch in stretches)
+
+
+async def hears(
+    person: Person, voices: Voices, wanted: tuple[str, ...], since: float, within_s: float, enough: int | None = None
+) -> str:
+    """Transcribe what came out of the page lately until every word of `wanted` is there, or `enough` of them."""
     said = ""
     deadline = asyncio.get_running_loop().time() + within_s
     while asyncio.get_running_loop().time() < deadline:
-        await person.page.wait_for_timeout(1_000)
+        await person.page.wait_for_timeout(LISTEN_EVERY_MS)
         since = max(since, await person.now() - LATELY_MS)
         said = await voices.words(await person.heard(since))
-        if all(word in said for word in wanted):
+        if sum(word in said for word in wanted) >= (enough or len(wanted)):
             return said
     raise AssertionError(f"{wanted} was not heard, only: {said!r}")

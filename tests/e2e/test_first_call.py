@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from tests.e2e.conftest import CLOSED_LINE
+from tests.e2e.conftest import CLOSED_LINE, nobody_answers
 from tests.e2e.people import AgentDesk, CallerPage
 from tests.support.house import LINE
 
@@ -72,8 +72,7 @@ async def test_a_caller_who_gives_up_while_it_rings_frees_the_agent_and_is_remem
     await caller.hangs_up()
     await expect(agent.page.locator("#ring")).to_be_hidden()
     await agent.is_reachable()
-    await agent.page.fill("#search", "0142030")
-    await agent.page.locator("#search-results").get_by_text(CALLER).first.click()
+    await agent.opens_record_of(CALLER)
     await agent.sees_on_record("Gave up waiting")
 
 
@@ -83,15 +82,20 @@ async def test_a_caller_out_of_hours_leaves_a_message_that_is_on_the_record(
     await caller.dials(CLOSED_LINE)
     await caller.hears_the_menu()
     await caller.presses("1")
-    await caller.hears("message after")
-    await caller.says("This is Mira Chen. Please call me back about my broken router.")
-    await caller.page.wait_for_timeout(1_000)
-    await caller.hangs_up()
-    await agent.page.fill("#search", "0142030")
-    await agent.page.locator("#search-results").get_by_text(CALLER).first.click()
-    await agent.sees_on_record("Left a message")
-    player = agent.page.locator("#line .player")
-    await expect(player).to_contain_text("broken router", timeout=60_000, ignore_case=True)
+    await caller.leaves_a_message("This is Mira Chen. Please call me back about my broken router.")
+    await agent.opens_record_of(CALLER)
+    await agent.sees_message("broken router")
+
+
+async def test_a_caller_whom_nobody_answers_in_time_leaves_a_message(agent: AgentDesk, caller: CallerPage) -> None:
+    nobody_answers("billing", max_wait_s=6)
+    await caller.dials(LINE)
+    await caller.hears_the_menu()
+    await caller.presses("3")
+    await caller.leaves_a_message("Please call me back about my last invoice.")
+    await agent.opens_record_of(CALLER)
+    await agent.sees_on_record("Billing")
+    await agent.sees_message("invoice")
 
 
 async def test_an_agent_who_reloads_in_mid_call_is_rung_again_and_the_call_goes_on(

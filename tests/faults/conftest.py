@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,16 @@ def house(running_house: House) -> Iterator[House]:
     yield running_house
     running_house.tidy_up()
     _empty_database()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed shows what the processes said."""
+    report = yield
+    house = getattr(item, "funcargs", {}).get("house")
+    if report.failed and isinstance(house, House):
+        report.sections += [(f"what {name} said", house.log_of(name)) for name in house.names]
+    return report
 
 
 def _empty_database() -> None:

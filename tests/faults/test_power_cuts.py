@@ -40,6 +40,7 @@ SLOW_RING_S = 60
         pytest.param("O6", "G3", id="bridge noted, recording checked"),
         pytest.param("E2", "G4", id="end noted, carrier's copy deleted"),
         pytest.param("G1", "O1", id="recording announced, offer committed"),
+        pytest.param("G0", "O3", id="recording's callback lost, ring's id stored"),
     ],
 )
 def test_a_power_cut_on_the_path_of_a_call_loses_nothing(house: House, web: str, worker: str) -> None:
@@ -120,7 +121,7 @@ def test_a_power_cut_while_a_text_is_sent_and_told_of_sends_it_once(house: House
         written = {"body": "Yes, come in.", "client_id": str(uuid.uuid4())}
         ana.browser.post(f"/desktop/customers/{question.customer_id}/messages", json=written).raise_for_status()
         assert phone.wait_for("message", timeout_s=60)["body"] == "Yes, come in."
-        house.until(lambda: answers_status() == ["delivered"], "the answer is delivered", 90)
+        house.until(lambda: answers_status() == ["delivered"], "the answer is delivered", 150)  # asked for after 60 s
         house.until(lambda: len(crashed) == 2, "both were cut", 60)
     house.drain()
     assert sum(event["event"] == "message" for event in phone.events) == 1

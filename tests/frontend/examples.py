@@ -64,6 +64,14 @@ def sign_in() -> dict[str, Any]:
     return {"login_user_form": form, "demo_sign_ins": people}
 
 
+def change_password() -> dict[str, Any]:
+    """What Flask-Security hands to the page of one's own password: the new one was too short."""
+    names = {"password": "Password", "new_password": "New Password", "new_password_confirm": "Retype Password"}
+    fields = {name: _form_field(name, label) for name, label in names.items()}
+    fields["new_password"].errors = ["Password must be at least 12 characters"]
+    return {"change_password_form": SimpleNamespace(hidden_tag=lambda: "", form_errors=[], **fields)}
+
+
 def customer(which: str = MIRA) -> dict[str, Any]:
     """A customer as /desktop/state names one."""
     if which == JOE:

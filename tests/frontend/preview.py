@@ -1,4 +1,4 @@
-"""The pages with example records under the strictest content policy: for looking at them and for browser tests.
+"""The pages with example records under the content policy of the house: for looking at them and for browser tests.
 
 python -m tests.frontend.preview [port]
 
@@ -16,13 +16,13 @@ from typing import Any
 from flask import Flask, Response, jsonify, render_template, request
 from flask_babel import Babel
 
+from app.config import Settings
+from app.pages import content_policy
 from tests.frontend import examples
 
 ROOT = Path(__file__).resolve().parents[2]
-POLICY = (
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self' ws: wss:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-)
+POLICY = content_policy(Settings.from_env({"CARRIER": "local"})).replace("connect-src 'self'", "connect-src 'self' ws:")
+"""The one that the house sends; a test's carrier has a port of its own, where the house has one origin."""
 
 
 def make_preview() -> Flask:
@@ -63,6 +63,11 @@ def _pages(app: Flask) -> None:
         "/login", "security.login", lambda: render_template("security/login_user.html", **examples.sign_in())
     )
     app.add_url_rule(
+        "/me/password",
+        "security.change_password",
+        lambda: render_template("security/change_password.html", **examples.change_password()),
+    )
+    app.add_url_rule(
         "/phone", "phone", lambda: render_template("phone.html", page_data=app.config.get("PHONE", examples.PHONE))
     )
     app.add_url_rule("/phone/token", "phone_token", lambda: jsonify(_line(app, request.args["number"])))
@@ -89,6 +94,10 @@ def _desktop(app: Flask) -> None:
     app.add_url_rule("/desktop/token", "token", lambda: jsonify({"mode": "local"} | _line(app, "client:agent_7")))
     app.add_url_rule("/desktop/customers", "search", _search)
     app.add_url_rule("/desktop/customers/<which>", "record", lambda which: _fragment("_record", which))
+    drafts: dict[str, dict[str, str]] = {}
+    app.add_url_rule(
+        "/desktop/customers/<which>/drafts", "drafts", lambda which: _drafts(drafts, which), methods=["GET", "PUT"]
+    )
     app.add_url_rule("/desktop/customers/<which>/timeline", "timeline", lambda which: _older(which))
     app.add_url_rule("/desktop/interactions/<which>/transcript", "transcript", _transcript)
     app.add_url_rule("/recordings/<int:which>.wav", "tape", lambda which: app.send_static_file("build/sounds/ring.wav"))
@@ -109,6 +118,13 @@ def _fragment(template: str, which: str) -> str:
 
 def _older(which: str) -> str:
     return render_template("desktop/_timeline.html", **examples.older(which))
+
+
+def _drafts(kept: dict[str, dict[str, str]], which: str) -> dict[str, str]:
+    of_customer = kept.setdefault(which, {"text": "", "note": ""})
+    if request.method == "PUT":
+        of_customer[request.json["kind"]] = request.json["body"]
+    return of_customer
 
 
 def _search() -> str:

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PAGES = {
     "sign-in": "/login",
+    "own password": "/me/password",
     "nothing here": "/error/404",
     "phone": "/phone",
     "desk off": "/desktop?case=off",

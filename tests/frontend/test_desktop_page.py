@@ -236,6 +236,44 @@ async def test_draft_stays_with_the_customer_it_was_written_to(visitor: Visitor)
     await expect(page.locator("#compose-input")).to_have_value("for Mira only")
 
 
+async def test_draft_is_there_again_after_a_reload_and_in_another_browser(visitor: Visitor) -> None:
+    page = (await at_desk(visitor, "idle", OPEN_MIRA)).page
+    async with page.expect_response(lambda response: response.request.method == "PUT"):
+        await page.locator("#compose-input").fill("Your new plan starts on")
+    await page.reload()
+    await expect(page.locator("#compose-input")).to_have_value("Your new plan starts on")
+    other = (await at_desk(visitor, "idle", OPEN_MIRA)).page
+    await expect(other.locator("#compose-input")).to_have_value("Your new plan starts on")
+
+
+async def test_draft_that_was_typed_just_before_a_reload_is_there_too(visitor: Visitor) -> None:
+    page = (await at_desk(visitor, "idle", OPEN_MIRA)).page
+    await page.locator("#compose-input").fill("Half a sent")
+    await page.reload()
+    await expect(page.locator("#compose-input")).to_have_value("Half a sent")
+
+
+async def test_draft_while_the_server_is_away_is_saved_when_it_is_back(visitor: Visitor) -> None:
+    page = (await at_desk(visitor, "idle", OPEN_MIRA)).page
+    await page.clock.install()
+    await page.route("**/drafts", lambda route: route.abort() if route.request.method == "PUT" else route.continue_())
+    await page.locator("#compose-input").fill("Kept in the tab")
+    async with page.expect_event("requestfailed"):
+        await page.clock.run_for(1_000)
+    await page.unroute("**/drafts")
+    async with page.expect_response(lambda reply: reply.request.method == "PUT" and reply.ok) as saved:
+        await page.clock.run_for(6_000)
+    assert (await saved.value).request.post_data_json == {"kind": "text", "body": "Kept in the tab"}
+
+
+async def test_text_that_was_sent_leaves_no_draft(visitor: Visitor) -> None:
+    page = (await at_desk(visitor, "idle", OPEN_MIRA)).page
+    await page.get_by_label("Text message").fill("On its way")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.get_by_label("Text message")).to_have_value("")
+    assert await page.evaluate("Object.keys(sessionStorage).filter((key) => key.includes('draft'))") == []
+
+
 async def test_customer_who_said_stop_can_not_be_texted(visitor: Visitor) -> None:
     person = await at_desk(visitor, "idle", f"&customer={examples.JOE}")
     box = person.page.locator("#compose-input")

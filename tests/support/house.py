@@ -11,18 +11,13 @@ house.stop("worker"); house.start("worker", crash_at="O2"); house.wait_for_crash
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +36,7 @@ from app.routing.models import Queue, QueueMember
 from telephony.models import PhoneNumber
 from tests.support.front_door import FrontDoor
 from tests.support.people import a_person
+from tests.support.processes import Process
 from tests.telephony.local_carrier.phone import ScriptedPhone
 from tests.telephony.local_carrier.running import BaseUrlHttpClient
 
@@ -88,11 +84,9 @@ class House:
         if not hears:
             self.env["SPEECH_LANGUAGES"] = "tlh"  # no engine serves it, so none is loaded
         self.settings = Settings.from_env(self.env)
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Process] = {}
         self._workers_started = 0
         self._armed: set[str] = set()
-        self._keeper = ThreadPoolExecutor(1, "keeper")
-        """All processes are this thread's children: Linux counts a thread's end as its parent's death."""
         self._phones: list[ScriptedPhone] = []
         self._agents: list[Agent] = []
 
@@ -137,19 +131,18 @@ class House:
         self._send_home()
         for name in list(self.processes):
             self.kill(name)
-        self._keeper.shutdown()
         self.front.close()
 
     def start(self, name: str, *, crash_at: str | None = None, wait: bool = True) -> None:
         """Start a process; with `crash_at` it kills itself at that point (app/crash.py)."""
         assert name not in self.processes, f"{name} runs already"
         module = {"carrier": "app.carrier_process", "worker": "app.worker"}.get(name, "app.asgi")
-        env = {**os.environ, **self.env, "PORT": str(self._ports.get(name, 1)), "PYTHONPATH": str(ROOT)}
+        env = {**self.env, "PORT": str(self._ports.get(name, 1)), "PYTHONPATH": str(ROOT)}
         if crash_at:
             env["CRASH_AT"] = crash_at
             self._armed.add(name)
         self._workers_started += name == "worker"
-        self.processes[name] = self._keeper.submit(self._spawn, name, module, env).result()
+        self.processes[name] = Process(module, env, self._log(name))
         if name in self.web_names:
             self.front.backends.insert(0, self._ports[name])  # the newest gets the requests
         if wait:
@@ -178,7 +171,7 @@ class House:
 
         def watch() -> None:
             while not over.wait(0.1):
-                for name in [name for name, process in self.processes.items() if process.poll() is not None]:
+                for name in [name for name, process in self.processes.items() if process.exit_code is not None]:
                     crashed.append(name)
                     self.wait_for_crash(name)
                     self.start(name, wait=False)
@@ -207,8 +200,8 @@ class House:
     def wait_for_crash(self, name: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait until a process has killed itself at its crash point."""
         process = self.processes[name]
-        self._until(None, lambda: process.poll() is not None, f"{name} crashed", timeout_s)
-        assert process.returncode == -signal.SIGKILL, f"{name} ended with {process.returncode}\n{self.log_of(name)}"
+        self._until(None, lambda: process.exit_code is not None, f"{name} crashed", timeout_s)
+        assert process.exit_code == -signal.SIGKILL, f"{name} ended with {process.exit_code}\n{self.log_of(name)}"
         del self.processes[name]
         self._armed.discard(name)
         self._leave(name)
@@ -221,6 +214,11 @@ class House:
         """The end of what a process said."""
         log = self._log(name)
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
+
+    @property
+    def names(self) -> list[str]:
+        """Every process that the house may run."""
+        return [*self._ports, "worker"]
 
     # --- people -------------------------------------------------------------------------------------------------
 
@@ -298,12 +296,6 @@ class House:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _spawn(self, name: str, module: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
-        with self._log(name).open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", module], cwd=ROOT, env=env, stdout=log, stderr=log, preexec_fn=_die_with_parent
-            )
-
     def _wait_for_end(self, name: str) -> int:
         code = self.processes.pop(name).wait(30)
         self._armed.discard(name)
@@ -311,7 +303,7 @@ class House:
         return code
 
     def _runs(self, name: str) -> bool:
-        return name in self.processes and self.processes[name].poll() is None
+        return name in self.processes and self.processes[name].exit_code is None
 
     def _is_quiet(self) -> bool:
         """Whether the carrier has no call any more."""
@@ -361,10 +353,10 @@ class House:
     def _until(self, process: str | None, condition: Callable[[], Any], what: str, timeout_s: float) -> Any:
         deadline = time.monotonic() + timeout_s
         while not (found := condition()):
-            if process and self.processes[process].poll() is not None:
+            if process and self.processes[process].exit_code is not None:
                 raise AssertionError(f"{process} ended while it started\n{self.log_of(process)}")
             if time.monotonic() > deadline:
-                logs = "\n".join(f"--- {name}\n{self.log_of(name)}" for name in [*self._ports, "worker"])
+                logs = "\n".join(f"--- {name}\n{self.log_of(name)}" for name in self.names)
                 raise AssertionError(f"it never came to: {what}\n{logs}")
             time.sleep(0.05)  # polled with a deadline
         return found
@@ -444,10 +436,3 @@ def _answers(url: str) -> bool:
         return httpx.get(url, timeout=5).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def _die_with_parent() -> None:
-    """On Linux, a killed test run takes its processes with it."""
-    if sys.platform == "linux":
-        set_signal_at_parents_death = 1
-        ctypes.CDLL(None).prctl(set_signal_at_parents_death, signal.SIGKILL)

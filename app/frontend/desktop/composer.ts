@@ -5,11 +5,14 @@ import { call as request, Refusal } from "../lib/http.ts";
 import { segments } from "../lib/sms.ts";
 import { t } from "../lib/texts.ts";
 import { toast } from "../lib/toast.ts";
+import { Drafts } from "./drafts.ts";
 
 type Mode = "text" | "note" | "wrap";
 
 const TALLEST_PX = 180;
 const COUNT_FROM_LEFT = 60;
+/** What the server takes. More may be typed or pasted, so that nothing is cut off unseen, but not sent. */
+const LONGEST: Record<Mode, number> = { text: 1600, note: 10_000, wrap: 0 };
 
 export class Composer {
   private mode: Mode = "text";
@@ -17,6 +20,7 @@ export class Composer {
   private interactionId: string | null = null;
   /** Kept while a send is not known to have arrived: sending again can't send twice. */
   private clientId = crypto.randomUUID();
+  private readonly drafts = new Drafts();
   private readonly input = byId<HTMLTextAreaElement>("compose-input");
   private readonly send = byId<HTMLButtonElement>("compose-send");
   private readonly to = byId<HTMLSelectElement>("compose-to");
@@ -54,6 +58,11 @@ export class Composer {
   turnTo(customerId: string): void {
     this.customerId = customerId;
     this.recall();
+    const [mode, shown] = [this.mode, this.input.value];
+    void this.drafts.fetch(customerId).then(() => {
+      const untouched = this.customerId === customerId && this.mode === mode && this.input.value === shown;
+      if (untouched) this.recall();
+    });
   }
 
   setPoints(numbers: { value: string; optedOut: boolean }[]): void {
@@ -100,8 +109,10 @@ export class Composer {
     const customerId = this.customerId;
     if (!body || !customerId || this.send.disabled) return;
     this.send.disabled = true;
+    const kind = this.mode === "note" ? "note" : "text";
+    await this.drafts.pause(customerId, kind);
     try {
-      if (this.mode === "note")
+      if (kind === "note")
         await request("POST", `/desktop/customers/${customerId}/notes`, {
           body,
           ...(this.interactionId ? { interaction_id: this.interactionId } : {}),
@@ -113,8 +124,10 @@ export class Composer {
           ...(this.to.value ? { to: this.to.value } : {}),
         });
       this.clientId = crypto.randomUUID();
-      if (this.customerId === customerId) this.input.value = "";
-      this.keepDraft();
+      const added = this.customerId === customerId && this.mode === kind && this.input.value.trim() !== body;
+      await this.drafts.forget(customerId, kind);
+      if (added) this.keepDraft();
+      else if (this.customerId === customerId) this.recall();
       this.sent();
     } catch (error) {
       // Refused for good: the next try is a new text. Not known: the same one again.
@@ -154,7 +167,8 @@ export class Composer {
 
   private drawCount(): void {
     const { value } = this.input;
-    this.send.disabled = value.trim() === "" || this.input.disabled;
+    const over = value.trim().length - LONGEST[this.mode];
+    this.send.disabled = value.trim() === "" || over > 0 || this.input.disabled;
     const { count, left, encoding } = segments(value);
     const parts = count > 1 ? t("{n} parts", { n: count }) : "";
     const words = [
@@ -162,23 +176,19 @@ export class Composer {
       count > 1 || left < COUNT_FROM_LEFT ? t("{n} characters left", { n: left }) : "",
       encoding === "UCS-2" && count > 0 ? t("70 to a part, because of special characters") : "",
     ];
-    setText(byId("compose-count"), this.mode === "text" ? words.filter(Boolean).join(" · ") : "");
+    const told = this.mode === "text" ? words.filter(Boolean).join(" · ") : "";
+    setText(byId("compose-count"), over > 0 ? t("{n} characters too many", { n: over }) : told);
+    byId("compose-count").classList.toggle("is-unreachable", over > 0);
     this.input.style.height = "auto";
     this.input.style.height = `${Math.min(this.input.scrollHeight + 2, TALLEST_PX)}px`;
   }
 
-  private draftKey(): string {
-    return `throughline.draft.${this.mode}.${this.customerId}`;
-  }
-
   private keepDraft(): void {
-    if (!this.customerId || this.mode === "wrap") return;
-    if (this.input.value) sessionStorage.setItem(this.draftKey(), this.input.value);
-    else sessionStorage.removeItem(this.draftKey());
+    if (this.customerId && this.mode !== "wrap") this.drafts.keep(this.customerId, this.mode, this.input.value);
   }
 
   private recall(): void {
-    if (this.mode !== "wrap") this.input.value = sessionStorage.getItem(this.draftKey()) ?? "";
+    if (this.customerId && this.mode !== "wrap") this.input.value = this.drafts.recall(this.customerId, this.mode);
     this.draw();
   }
 }

@@ -30,7 +30,7 @@ async function refusal(response: Response): Promise<Refusal> {
 }
 
 /** Rejects with Refusal (the server said no) or a plain Error that says the server can't be reached. */
-export async function call<Reply>(method: "GET" | "POST" | "PATCH", path: string, body?: unknown): Promise<Reply> {
+export async function call<Reply>(method: "GET" | "POST" | "PUT" | "PATCH", path: string, body?: unknown): Promise<Reply> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
   if (body !== undefined) headers["Content-Type"] = "application/json";

@@ -118,6 +118,7 @@ function become(number: string): void {
   texts = new TextsStore(number);
   device = switchOn(number);
   textsView.use(texts);
+  watched?.startAnew();
   drawNumbers();
 }
 
@@ -307,7 +308,7 @@ to.value = phoneNumber(lines[0]?.number ?? "");
 typed();
 drawNumbers();
 textsView.draw();
-if (trace) watchTrace();
+const watched = trace ? watchTrace(() => device.token()) : null;
 addEventListener("pointerdown", () => void unlockAudio({ capture: assets.capture, playout: assets.playout }), {
   once: true,
 });

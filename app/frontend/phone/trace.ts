@@ -1,4 +1,4 @@
-/** What the carrier sees, for people who develop: its requests to the app, newest first. Goes away when the app stops offering it (404). */
+/** What the carrier sees, for people who develop: its requests to the app, newest first. */
 import { byId, h, show } from "../lib/dom.ts";
 
 interface TraceEntry {
@@ -15,29 +15,40 @@ interface TraceEntry {
 const EVERY_MS = 1_500;
 const KEPT = 100;
 
-export function watchTrace(): void {
+/** `token` gives the phone's own: a telephone sees what it caused, and nothing of others. */
+export function watchTrace(token: () => Promise<string>): { startAnew: () => void } {
   const panel = byId("trace");
   const list = byId("trace-list");
   const details = panel.querySelector("details");
   let last = 0;
+  let number = 0; // counts the numbers this phone has been: an answer about the one before comes too late
 
   const look = async (): Promise<void> => {
-    const response = await fetch(`/phone/trace?after=${last}`).catch(() => null);
-    if (response?.status === 404) return show(panel, false);
-    if (response?.ok) {
-      show(panel, true);
-      const { entries } = (await response.json()) as { entries: TraceEntry[] };
-      last = Math.max(last, ...entries.map((entry) => entry.id));
-      list.prepend(...entries.reverse().map(row));
-      while (list.children.length > KEPT) list.lastElementChild?.remove();
-    }
-    setTimeout(() => void (details?.open && !document.hidden ? look() : wait()), EVERY_MS);
+    const [asked, whose] = [last, number];
+    const key = await token().catch(() => null);
+    const headers = { Accept: "application/json", Authorization: `Bearer ${key}` };
+    const response = key === null ? null : await fetch(`/phone/trace?after=${asked}`, { headers }).catch(() => null);
+    if (response?.ok && asked === last && whose === number) add(((await response.json()) as { entries: TraceEntry[] }).entries);
   };
-  const wait = (): void => {
-    if (details?.open && !document.hidden) void look();
-    else setTimeout(wait, EVERY_MS);
+  const add = (entries: TraceEntry[]): void => {
+    last = Math.max(last, ...entries.map((entry) => entry.id));
+    list.prepend(...entries.reverse().map(row));
+    while (list.children.length > KEPT) list.lastElementChild?.remove();
   };
-  void look();
+  const turn = async (): Promise<void> => {
+    if (details?.open && !document.hidden) await look();
+    setTimeout(() => void turn(), EVERY_MS);
+  };
+  details?.addEventListener("toggle", () => details.open && void look());
+  show(panel, true);
+  void turn();
+  return {
+    startAnew: () => {
+      last = 0;
+      number += 1;
+      list.replaceChildren();
+    },
+  };
 }
 
 function row(entry: TraceEntry): HTMLElement {

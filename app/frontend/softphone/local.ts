@@ -117,6 +117,11 @@ export class LocalDevice implements SoftphoneDevice {
     this.socket.onAudio.on((frame) => this.call?.audio?.play(frame));
   }
 
+  /** What this phone shows when it asks about itself. */
+  token(): Promise<string> {
+    return this.tokens.get();
+  }
+
   register(): Promise<void> {
     if (this.state === "registered") return Promise.resolve();
     this.become("connecting");

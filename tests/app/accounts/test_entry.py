@@ -55,6 +55,7 @@ def test_the_open_routes_are_these_and_no_others(app) -> None:
         "/verify",
         "/phone",
         "/phone/token",
+        "/phone/trace",
         "/static/<path:filename>",
         "/fs-static/<path:filename>",
         "/prompts/<key>.wav",

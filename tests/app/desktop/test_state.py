@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from app.db import unit_of_work
-from app.interactions.models import Message
+from app.interactions.models import Disposition, Message
 from app.routing.models import Offer
 from tests import factories
 from tests.app.desktop.scenes import caller_hangs_up, ringing, talking
@@ -124,3 +124,13 @@ def test_the_event_id_is_a_place_to_follow_from_without_missing_anything(ana, sa
             text("SELECT count(*) FROM event WHERE interaction_id = :call"), {"call": call}
         ).scalar_one()
     assert missed == all_of_it > 0
+
+
+def test_a_call_of_before_is_told_by_the_words_of_its_outcome(ana, sales) -> None:
+    with unit_of_work() as session:
+        session.add(Disposition(code="SALE", label="Sale made"))
+    call = talking(sales)
+    caller_hangs_up(call)
+    assert ana.post(f"/desktop/interactions/{call}/wrap-up", {"code": "SALE"}).status_code == 200
+    (line,) = state(ana)["work"]["recent"]
+    assert line["line"] == "Sale made"

@@ -33,6 +33,7 @@ class Edge:
     answers: list[Callable[[Asked], Answer]] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
     rooms: list[str] = field(default_factory=list)
+    recordings: list[dict[str, Any]] = field(default_factory=list)
 
     def to(self, method: str, path_end: str) -> list[Asked]:
         """The requests with this method whose path ends so."""
@@ -109,6 +110,8 @@ def _answer(edge: Edge, asked: Asked) -> tuple[int, dict[str, Any]]:
             return 200, {"sid": sid, "status": asked.form.get("Status", "in-progress")}
         case "POST", ["Calls", sid, "Recordings"]:
             return 201, {"sid": f"RE{next(_serial):032x}", "call_sid": sid, "status": "in-progress"}
+        case "GET", ["Recordings"]:
+            return 200, _page("recordings", [r for r in edge.recordings if r["call_sid"] == asked.form["CallSid"]])
         case "GET", ["Conferences"]:
             rooms = [{"sid": f"CF{1:032x}", "friendly_name": r} for r in edge.rooms if r == asked.form["FriendlyName"]]
             return 200, _page("conferences", rooms)

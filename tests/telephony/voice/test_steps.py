@@ -11,7 +11,9 @@ from sqlalchemy import select
 from app.customers.models import Customer
 from app.interactions.models import Interaction, Message
 from recordings.models import Recording
+from telephony import recording_news
 from telephony.models import FlowSession
+from telephony.room import room_of
 from tests.telephony.voice.conftest import Caller, House
 
 MESSAGE = {"RecordingUrl": "https://api.twilio.com/Recordings/RE1", "RecordingDuration": "7"}
@@ -201,8 +203,5 @@ def test_hanging_up_at_the_beep_without_a_word_is_giving_up(house: House) -> Non
     caller.press("3")
     caller.hang_up()
     assert house.interaction().state == "in_flow"
-    from telephony import jobs
-    from telephony.room import room_of
-
-    jobs.settle_voicemail(room_of(house.app), str(house.interaction().id))
+    recording_news.settle(room_of(house.app), house.legs()[0].id)
     assert house.interaction().state == "abandoned_in_flow"

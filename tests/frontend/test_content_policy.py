@@ -1,0 +1,70 @@
+"""The content policy of the house, in a real browser: no page needs more, and what is smuggled in does nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.config import Settings
+from app.pages import content_policy
+from tests.frontend.conftest import Visitor
+from tests.frontend.test_accessibility import PAGES
+from tests.frontend.test_desktop_page import at_desk
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LOCAL = {"CARRIER": "local"}
+TWILIO = {
+    "CARRIER": "twilio",
+    "PUBLIC_BASE_URL": "https://calls.example.com",
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "TWILIO_AUTH_TOKEN": "t",
+    "TWILIO_API_KEY_SID": "SK" + "0" * 32,
+    "TWILIO_API_KEY_SECRET": "s",
+    "TWILIO_APP_SID": "AP" + "0" * 32,
+}
+SMUGGLED = """() => {
+  const broken = [];
+  document.addEventListener("securitypolicyviolation", (event) => broken.push(event.effectiveDirective));
+  const box = document.createElement("div");
+  box.innerHTML = '<p id="styled" style="position: fixed">x</p><style>#styled { color: rgb(1, 2, 3) }</style>';
+  document.body.append(box);
+  const script = document.createElement("script");
+  script.textContent = "window.smuggled = true";
+  document.body.append(script);
+  const looks = getComputedStyle(document.getElementById("styled"));
+  return new Promise((done) => setTimeout(() => done({
+    position: looks.position, color: looks.color, ran: Boolean(window.smuggled), broken: [...new Set(broken)].sort(),
+  }), 50));
+}"""
+
+
+async def test_no_page_breaks_the_policy(visitor: Visitor) -> None:
+    broken = {}
+    for name, path in PAGES.items():
+        person = await visitor(None)
+        await person.page.add_init_script(
+            "document.addEventListener('securitypolicyviolation',"
+            " (event) => console.error(`policy: ${event.effectiveDirective} ${event.blockedURI}`))"
+        )
+        await person.page.goto(path)
+        await person.page.wait_for_load_state("load")
+        await person.page.locator("main").wait_for()
+        found = [each for each in person.complaints if "policy" in each.lower()]
+        if found:
+            broken[name] = found
+    assert broken == {}
+
+
+async def test_style_and_script_that_are_smuggled_in_do_nothing(visitor: Visitor) -> None:
+    person = await at_desk(visitor, "idle")
+    found = await person.page.evaluate(SMUGGLED)
+    assert (found["position"], found["ran"]) == ("static", False)
+    assert found["color"] != "rgb(1, 2, 3)"
+    assert found["broken"] == ["script-src-elem", "style-src-attr", "style-src-elem"]
+
+
+@pytest.mark.parametrize("env", [LOCAL, TWILIO], ids=["local", "twilio"])
+async def test_nothing_unsafe_is_allowed_in_either_mode(env: dict[str, str]) -> None:
+    policy = content_policy(Settings.from_env(env))
+    assert "unsafe" not in policy
+    assert ("twilio.com" in policy) is (env is TWILIO)

@@ -15,10 +15,14 @@ from telephony.models import PhoneNumber
 
 
 def entry_point(session: Session, store: FlowStore, number: str) -> EntryPoint | None:
-    """Where a call to this number of ours begins: its row, else what the flow folder says; None: nobody's number."""
+    """Where a call to this number of ours begins: an admin's word, else the flow folder's; None: nobody's number."""
     row = session.scalars(select(PhoneNumber).where(PhoneNumber.number == number)).one_or_none()
     if row is None:
         return store.entry_points().for_number(number)
+    if row.removed_at is not None:
+        return None
+    if row.source == "file" and number in store.entry_points().numbers:
+        return store.entry_points().numbers[number]
     # model_construct: a row may name what the file's rules would refuse; the flow's own look-up then says so
     return EntryPoint.model_construct(
         flow=row.flow, language=row.language or None, priority_min=row.priority_min, title=row.label

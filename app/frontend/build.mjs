@@ -80,6 +80,7 @@ async function iconNames() {
     for (const [, name] of text.matchAll(/\bicon\(\s*["']([a-z0-9-]+)["']/g)) {
       if (!known.has(iconFile(name)))
         throw new Error(`${relative(root, file)}: no icon is called "${name}". Find its name on tabler.io/icons.`);
+      names.add(name);
     }
     for (const [, name] of text.matchAll(/["']([a-z][a-z0-9-]{2,})["']/g))
       if (known.has(iconFile(name))) names.add(name);

@@ -29,7 +29,8 @@ export class FlowApi {
   promote = (): Promise<unknown> => call("POST", `${this.base}/canary/promote`, {});
   stopCanary = (): Promise<unknown> => call("POST", `${this.base}/canary/stop`, {});
   simulate = (text: string, given: object, acts: Act[]): Promise<Simulation> => call("POST", `${this.base}/simulate`, { text, given, acts });
-  saveScenario = (scenario: object): Promise<unknown> => call("POST", `${this.base}/scenarios`, { scenario });
+  saveScenario = (text: string, name: string, given: object, acts: Act[]): Promise<unknown> =>
+    call("POST", `${this.base}/scenarios`, { text, name, given, acts });
   callDraft = (to: string): Promise<unknown> => call("POST", `${this.base}/call`, { to });
   traffic = (from: string, to: string): Promise<Traffic> => call("GET", `${this.base}/traffic?${new URLSearchParams({ from, to })}`);
 

@@ -54,6 +54,12 @@ export class Code {
       root,
       state: EditorState.create({ doc: text, extensions: this.extensions(schema, names) }),
     });
+    this.scrollable();
+  }
+
+  /** The text without a cursor in it can be scrolled by keys, too. */
+  private scrollable(): void {
+    this.view.scrollDOM.tabIndex = 0;
   }
 
   get text(): string {

@@ -11,7 +11,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const TITLE_FONT = '550 13px "Inter Variable", system-ui, sans-serif';
 const SMALL_FONT = '400 11.5px "Inter Variable", system-ui, sans-serif';
 const LABEL_PX = 96;
-const SIGN_PX = 104;
+const [SIGN_LABEL_PX, SIGN_PX] = [60, 62];
+const FAR_PX = 700;
 const [LEAST_ZOOM, MOST_ZOOM] = [0.08, 2.5];
 const STEP_PX = 60;
 
@@ -80,7 +81,6 @@ export class Diagram {
   constructor(place: HTMLElement, { editable, worker }: { editable: boolean; worker: string }) {
     this.editable = editable;
     this.svg = document.createElementNS(SVG, "svg");
-    this.svg.setAttribute("aria-hidden", "false");
     this.svg.setAttribute("role", "presentation");
     this.world.append(this.lines, this.boxes);
     this.svg.append(arrowHead(), this.world);
@@ -545,6 +545,7 @@ export class Diagram {
     this.matches = wanted
       ? this.graph.nodes.filter((node) => [node.id, node.title, node.detail, wordOf(node.kind)].some((text) => text.toLowerCase().includes(wanted))).map((node) => node.id)
       : [];
+    this.matches.sort((one, other) => Number(other === wanted) - Number(one === wanted));
     setText(this.found, wanted ? t("{n} found", { n: this.matches.length }) : "");
     this.draw();
     const first = this.matches[0];
@@ -595,7 +596,7 @@ function patch(parent: SVGElement, drawn: Map<string, Drawn>, wanted: { id: stri
 
 function arrowHead(): SVGElement {
   const head = (id: string): SVGElement =>
-    s("marker", { id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" }, s("path", { d: "M0 1L7 4L0 7Z", class: id }));
+    s("marker", { id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto-start-reverse" }, s("path", { d: "M0 1L7 4L0 7Z", class: id }));
   return s("defs", {}, head("arrow"), head("arrow-lit"));
 }
 
@@ -613,6 +614,12 @@ function handle(step: PlacedStep): SVGElement {
   return s("g", { class: "step-handle", transform: `translate(${step.width} ${step.height})` }, s("circle", { r: 11 }), s("path", { d: "M-5 0H5M0 -5V5" }), s("title", {}, label));
 }
 
+/** A line that runs out of the window says less than the name of where it ends. */
+function isFar(way: PlacedWay): boolean {
+  const last = way.points[way.points.length - 1];
+  return last !== undefined && Math.abs(last[1] - way.y) > FAR_PX;
+}
+
 function makeWay(
   way: PlacedWay,
   edge: GraphEdge,
@@ -624,10 +631,10 @@ function makeWay(
   if (state.missing) classes.push("is-missing");
   if (edge.implicit) classes.push("is-implicit");
   if (state.dim) classes.push("is-dim");
-  const label = clipped(edge.label, LABEL_PX, SMALL_FONT);
-  const said = state.count === null ? label : `${label} · ${state.count}`;
+  const isSign = way.points.length === 0 || (isFar(way) && !state.near && !state.taken);
+  const count = state.count === null ? "" : ` · ${state.count}`;
+  const said = clipped(edge.label, (isSign ? SIGN_LABEL_PX : LABEL_PX) - widthOf(count, SMALL_FONT), SMALL_FONT) + count;
   const straight = Math.max(26, widthOf(said, SMALL_FONT) + 16);
-  const isSign = way.points.length === 0;
   const line = s("path", {
     class: "way-line",
     d: isSign ? `M${way.x} ${way.y}h${straight}` : lineThrough(way.points, Math.min(straight, 130)),

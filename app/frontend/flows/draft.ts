@@ -141,10 +141,9 @@ export class DraftKeeper {
   private take(now: Draft): void {
     const isOther = now.rev !== this.rev;
     this.seen = now;
-    if (isOther && now.text !== this.code.text) {
-      if (this.isDirty) this.theirs = now;
-      else this.adopt(now);
-    } else if (isOther) this.rev = now.rev;
+    if (now.text === this.code.text) this.rev = now.rev;
+    else if (!this.isDirty) this.adopt(now);
+    else if (isOther) this.theirs = now;
     this.code.setWritable(this.mayWrite);
     this.changed.emit();
   }

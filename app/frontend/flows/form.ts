@@ -21,7 +21,8 @@ export interface Deeds {
 }
 
 const NEW_STEP = "+new";
-const COMMON = new Set(["title", "text", "prompt", "say", "before", "choices", "when", "next", "to", "queue", "mailbox", "flow", "open", "closed", "otherwise", "no_input", "no_match", "unanswered", "fallback"]);
+/** What people change most, in the order they think of it. */
+const COMMON = ["title", "text", "prompt", "say", "before", "queue", "mailbox", "flow", "choices", "when", "next", "open", "closed", "otherwise", "no_input", "no_match", "unanswered", "fallback"];
 
 export class StepForm {
   readonly element: HTMLElement;
@@ -100,9 +101,11 @@ export class StepForm {
   private draw(id: string, step: StepText): void {
     const kind = step.kind ?? "";
     const model = this.schema.kind(kind);
-    const place = document.activeElement instanceof HTMLElement && this.element.contains(document.activeElement) ? document.activeElement.dataset["path"] : null;
+    const writing = document.activeElement instanceof HTMLElement && this.element.contains(document.activeElement) ? document.activeElement.dataset["path"] : null;
     const fields = Object.entries(model?.properties ?? {}).filter(([name]) => name !== "kind" && name !== "id");
-    const isCommon = ([name, field]: [string, Schema]): boolean => COMMON.has(name) || step.value([name]) !== undefined || (model?.required?.includes(name) ?? false) || (this.schema.isTarget(field) && step.value([name]) !== undefined);
+    const isCommon = ([name, field]: [string, Schema]): boolean => COMMON.includes(name) || step.value([name]) !== undefined || (model?.required?.includes(name) ?? false) || (this.schema.isTarget(field) && step.value([name]) !== undefined);
+    const place = (name: string): number => (COMMON.includes(name) ? COMMON.indexOf(name) : COMMON.length);
+    const common = fields.filter(isCommon).sort(([one], [other]) => place(one) - place(other));
     const more = fields.filter((each) => !isCommon(each));
     const details = h("details", { class: "form-more" }, h("summary", {}, t("More settings")), ...more.map(([name, field]) => this.control(step, [name], field, false)));
     details.open = this.moreOpen;
@@ -111,10 +114,10 @@ export class StepForm {
       this.head(id, kind),
       h("div", { class: "form-faults", "aria-live": "polite" }),
       ...(model ? [] : [h("p", { class: "muted small" }, t("This step's kind is not known yet. Write one after “kind:” in the text."))]),
-      h("fieldset", { class: "form-fields", disabled: this.code.view.state.readOnly }, ...fields.filter(isCommon).map(([name, field]) => this.control(step, [name], field, model?.required?.includes(name) ?? false)), more.length ? details : null),
+      h("fieldset", { class: "form-fields", disabled: this.code.view.state.readOnly }, ...common.map(([name, field]) => this.control(step, [name], field, model?.required?.includes(name) ?? false)), more.length ? details : null),
     );
     this.drawFaults();
-    if (place) this.element.querySelector<HTMLElement>(`[data-path='${place}']`)?.focus();
+    if (writing) this.element.querySelector<HTMLElement>(`[data-path='${writing}']`)?.focus();
   }
 
   private drawFaults(): void {

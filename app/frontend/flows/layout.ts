@@ -2,7 +2,7 @@
 import dagre from "@dagrejs/dagre";
 import type { Graph, GraphEdge } from "./types.ts";
 
-export const BOX = { width: 216, height: 56, way: 24, gap: 190 } as const;
+export const BOX = { width: 204, height: 56, way: 24, gap: 164 } as const;
 
 export interface PlacedStep {
   id: string;

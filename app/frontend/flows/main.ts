@@ -58,6 +58,7 @@ class Editor {
   private followTimer = 0;
   private checking = 0;
   private changeCount: number | null = null;
+  private countedRev = -1;
   private formOpen = false;
 
   constructor(schema: Schema) {
@@ -85,9 +86,8 @@ class Editor {
     this.traffic = new TrafficView(this.api, titleOf, (id) => this.choose(id));
     this.strip = new Strip(byId("strip"), [this.problems, this.tests, this.simulator, this.changes, this.history, this.trial, this.traffic], t("Below the flow"));
     this.listen();
-    this.strip.show("problems");
     this.drawState();
-    void this.check();
+    void this.check().then(() => this.checked.faults.length && this.strip.show("problems"));
   }
 
   private listen(): void {
@@ -101,7 +101,10 @@ class Editor {
       else if (what === "connect") void this.connect(id, to);
       else void this.add(id || null, null);
     });
-    this.keeper.changed.on(() => this.drawState());
+    this.keeper.changed.on(() => {
+      this.drawState();
+      if (this.keeper.saving === "saved" && this.countedRev !== this.keeper.seen.rev) void this.countChanges();
+    });
     this.tests.done.on((tested) => {
       this.strip.count("tests", tested?.results.length ? (tested.failed ? String(tested.failed) : "✓") : "", tested?.failed ? "is-unreachable" : "is-ready");
       this.mark(tested ? { unreached: new Set(tested.coverage.nodes) } : {});
@@ -181,6 +184,7 @@ class Editor {
 
   /** How many changes the draft makes, on the button that publishes them. */
   private async countChanges(): Promise<void> {
+    this.countedRev = this.keeper.seen.rev;
     if (!this.keeper.isDraft) this.changeCount = 0;
     else if (!this.keeper.isDirty) this.changeCount = await this.api.diff("live", "draft").then((diff) => diff.changes.length, () => null);
     this.strip.count("changes", this.changeCount ? String(this.changeCount) : "");
@@ -221,6 +225,7 @@ class Editor {
     byId("editor").classList.add("has-form");
     this.form.show(id, this.checked.graph, this.checked.faults);
     if (matchMedia("(max-width: 799px)").matches) this.showPart("form");
+    requestAnimationFrame(() => this.diagram.reveal(id)); // the picture is narrower now
     if (focus) this.form.focus();
   }
 
@@ -300,7 +305,7 @@ class Editor {
     if (!ways.length) return toast(t("{step} leads nowhere: it ends the call, or its kind is not known yet.", { step: this.titleOf(from) }), { error: true });
     const way = select(ways.map((each, at): [string, string] => [String(at), each.to ? t("{way} (now to {step})", { way: each.label, step: this.titleOf(each.to) }) : each.label]), String(Math.max(0, ways.findIndex((each) => !each.to))));
     const target = select(this.checked.graph.nodes.filter((node) => node.id !== from).map((node): [string, string] => [node.id, node.title]), to ?? "");
-    const sure = await ask({ title: t("Connect {step}", { step: this.titleOf(from) }), body: [field(t("By"), way), field(t("To"), target)], confirm: t("Connect"), check: () => (target.value ? "" : t("Choose where it leads.")) });
+    const sure = await ask({ title: t("Connect {step}", { step: this.titleOf(from) }), body: [field(t("By"), way), field(t("Leads to"), target)], confirm: t("Connect"), check: () => (target.value ? "" : t("Choose where it leads.")) });
     const chosen = ways[Number(way.value)];
     if (sure && chosen && this.change(connect(this.code.text, this.schema, from, chosen.path, target.value))) this.refreshForm();
   }
@@ -364,7 +369,7 @@ class Editor {
   private drawState(): void {
     const { keeper } = this;
     const words = {
-      saved: keeper.savedAt ? t("Draft saved {time}", { time: when(keeper.savedAt) }) : keeper.isDraft ? t("Draft") : t("As it is live"),
+      saved: !keeper.isDraft ? t("As it is live") : keeper.savedAt ? t("Draft saved {time}", { time: when(keeper.savedAt) }) : t("Draft"),
       unsaved: t("Not saved yet"),
       saving: t("Saving"),
       failed: t("Not saved: the server can't be reached. Trying again."),

@@ -31,6 +31,9 @@ export class Strip {
       this.bar.append(tab);
     }
     this.bar.addEventListener("keydown", (event) => this.arrows(event));
+    place.classList.add("is-folded");
+    const first = panels[0] && this.tabs.get(panels[0].name);
+    if (first) first.tabIndex = 0;
     place.append(this.bar, ...panels.map((panel) => panel.element));
   }
 

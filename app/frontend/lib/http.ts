@@ -49,5 +49,6 @@ export async function call<Reply>(
     throw new Error(t("The server can't be reached. Nothing was lost; try again in a moment."));
   });
   if (!response.ok) throw await refusal(response);
-  return (response.status === 204 ? null : await response.json()) as Reply;
+  const words = await response.text();
+  return (words ? JSON.parse(words) : null) as Reply;
 }

@@ -202,7 +202,7 @@ export class Simulator implements Panel {
     const way = [first, ...later].filter((id): id is string => Boolean(id)).map((id) => this.titleOf(id));
     if (way.length) rows.push(h("li", { class: "sim-way faint tiny", "data-step-no": at }, way.join(" → ")));
     for (const heard of step.heard) rows.push(h("li", { class: "sim-heard", lang: "language" in heard ? heard.language : null, dir: "auto" }, "say" in heard ? heard.say : `♪ ${heard.play}`));
-    for (const fact of step.facts) rows.push(h("li", { class: "sim-fact faint tiny" }, fact));
+    for (const fact of step.facts.filter((each) => !each.startsWith("entered "))) rows.push(h("li", { class: "sim-fact faint tiny" }, fact));
     return rows;
   }
 
@@ -232,7 +232,7 @@ export class Simulator implements Panel {
     if (!sure || !this.now) return;
     try {
       await this.settled();
-      await this.api.saveScenario(scenarioOf(name.value.trim(), this.given(), this.now));
+      await this.api.saveScenario(this.text(), name.value.trim(), this.given(), this.acts);
       toast(t("The test call was saved."));
       this.saved.emit();
     } catch (error) {
@@ -264,17 +264,6 @@ export class Simulator implements Panel {
       toast((error as Error).message, { error: true });
     }
   }
-}
-
-/** The call as a test: what was given, done and heard, and where it came to. */
-export function scenarioOf(name: string, given: Record<string, unknown>, played: Simulation): Record<string, unknown> {
-  const call: Record<string, unknown>[] = [];
-  for (const step of played.steps) {
-    if (step.act) call.push(step.act);
-    for (const heard of step.heard) if ("say" in heard && heard.say.trim()) call.push({ hears: heard.say.slice(0, 80).trim() });
-  }
-  const end = played.ended ? { outcome: played.ended } : played.node ? { node: played.node } : {};
-  return { name, given, call, ...(Object.keys(end).length ? { ends: end } : {}) };
 }
 
 function actWords(act: Act): string {

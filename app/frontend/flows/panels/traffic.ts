@@ -19,7 +19,7 @@ export class TrafficView implements Panel {
   private readonly go: (id: string) => void;
   private readonly period = select([["1", t("Last 24 hours")], ["7", t("Last 7 days")], ["30", t("Last 30 days")], ["own", t("Own period")]], "7");
   private readonly from = h("input", { type: "date", class: "form-control", "aria-label": t("From") });
-  private readonly to = h("input", { type: "date", class: "form-control", "aria-label": t("To") });
+  private readonly to = h("input", { type: "date", class: "form-control", "aria-label": t("Until") });
   private readonly body = h("div", {});
 
   constructor(api: FlowApi, titleOf: (id: string) => string, go: (id: string) => void) {

@@ -97,7 +97,12 @@ def large_flow(nodes: int) -> str:
     for number in range(nodes - 1):
         children = [child for child in range(number * 4 + 1, number * 4 + 5) if child < nodes - 1]
         if children:
-            lines += [f"  menu_{number}:", "    kind: menu", f"    prompt: This is menu number {number}.", "    choices:"]
+            lines += [
+                f"  menu_{number}:",
+                "    kind: menu",
+                f"    prompt: This is menu number {number}.",
+                "    choices:",
+            ]
             lines += [f"      - {{key: {key + 1}, to: menu_{child}}}" for key, child in enumerate(children)]
         elif number % 3:
             lines += [f"  menu_{number}:", "    kind: say", f"    text: You chose {number}.", "    next: desk"]
@@ -186,7 +191,9 @@ def _create() -> Any:
 
     given = _given()
     made = Kept(given["name"])
-    made.release(f"title: {given['title']}\nstart: hi\nfallback: desk\n\nnodes:\n  desk: {{kind: queue, queue: sales}}\n", "")
+    made.release(
+        f"title: {given['title']}\nstart: hi\nfallback: desk\n\nnodes:\n  desk: {{kind: queue, queue: sales}}\n", ""
+    )
     current_app.config["FLOWS"][made.name] = made
     return {"name": made.name, "rev": 1}, 201
 
@@ -289,7 +296,12 @@ def _canary(kept: Kept) -> dict[str, Any]:
     live = {"version": kept.live, "calls": 412, "outcomes": {"answered": 300, "voicemail": 62, "abandoned": 50}}
     trial = {"version": "draft", "calls": 46, "outcomes": {"answered": 38, "voicemail": 6, "abandoned": 2}}
     none = {"running": False, "percent": 10, "numbers": [], "version": None, "since": None}
-    return {**none, **(kept.canary or {}), "live": {**live, "containment": 0.18}, "canary": {**trial, "containment": 0.24}}
+    return {
+        **none,
+        **(kept.canary or {}),
+        "live": {**live, "containment": 0.18},
+        "canary": {**trial, "containment": 0.24},
+    }
 
 
 def _start_canary(name: str) -> Any:
@@ -369,7 +381,12 @@ def _replay(interaction: str) -> str:
         {"node": "sales", "heard": "Let me find somebody in sales for you.", "input": None},
     ]
     told = [
-        {**step, "at": f"2026-11-20T09:12:{seconds:02}+00:00", "confidence": 0.48 if step["input"] else None, "edge": None}
+        {
+            **step,
+            "at": f"2026-11-20T09:12:{seconds:02}+00:00",
+            "confidence": 0.48 if step["input"] else None,
+            "edge": None,
+        }
         for step, seconds in zip(steps, (0, 1, 6, 19), strict=True)
     ]
     data = {

@@ -259,8 +259,10 @@ class _Comparison:
         for name in _keys(old, new):
             info = _field_named(fields, name)
             before, after = old.get(name, _MISSING), new.get(name, _MISSING)
-            if name in ("to", "next") or (info is not None and _holds(info.annotation, Target)):
-                yield from _goes(" ".join(path), "goes to", before, after)
+            leads = info.annotation if info is not None else _inside(annotation) if model is None else None
+            if name in ("to", "next") or (leads is not None and _holds(leads, Target)):
+                path_there = path if info is not None or name in ("to", "next") else [*path, _said(str(name))]
+                yield from _goes(" ".join(path_there), "goes to", before, after)
                 continue
             inner = info.annotation if info else _inside(annotation)
             if info is not None:

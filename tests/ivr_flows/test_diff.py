@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import time
 
 import pytest
 
 from ivr_flows.diff import changes, unified
+from ivr_flows.nodes import KINDS
 from tests.ivr_flows.conftest import DEMO
 
 FLOW = """\
@@ -202,3 +205,37 @@ def test_a_thousand_nodes_are_compared_in_a_moment() -> None:
 def test_the_demo_flows_are_as_they_are() -> None:
     for path in DEMO.glob("*.yaml"):
         assert said(path.read_text(), path.read_text()) == []
+
+
+FIELDS = [(kind, name) for kind, model in KINDS.items() for name in model.model_fields if name not in ("kind", "id")]
+VALUES = (
+    "a",
+    "b",
+    3,
+    4,
+    True,
+    False,
+    {"en": "x"},
+    {"en": "y"},
+    ["p"],
+    ["q"],
+    [{"key": 1, "to": "a"}],
+    {"k": ["v"]},
+    None,
+)
+
+
+@pytest.mark.parametrize(("kind", "field"), FIELDS, ids=[f"{kind}.{field}" for kind, field in FIELDS])
+def test_whatever_a_field_of_any_kind_becomes_is_said(kind, field) -> None:
+    """A new kind, or a new field of one, is compared without a word of its own here."""
+    for old, new in (*itertools.pairwise(VALUES), *itertools.pairwise(reversed(VALUES))):
+        texts = [json.dumps({"nodes": {"n": {"kind": kind, field: value}}}) for value in (old, new)]
+        words = said(*texts)
+        assert words, (old, new)
+        assert all(each.startswith((f"{kind} n: ", "prompt n ")) and "object" not in each for each in words)
+
+
+def test_where_the_results_of_a_subflow_lead_is_said() -> None:
+    old = "nodes: {pay: {kind: subflow, flow: pay, results: {paid: thanks, refused: desk}, next: desk}}"
+    assert said(old, old.replace("refused: desk", "refused: bill")) == ["subflow pay: results refused now goes to bill"]
+    assert said(old, old.replace(", refused: desk", "")) == ["subflow pay: results refused now goes to the fallback"]

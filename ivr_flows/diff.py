@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from ivr_flows.faults import FlowError, short
+from ivr_flows.includes import parts_of
 from ivr_flows.nodes import KINDS
 from ivr_flows.schema import FlowHeader
 from ivr_flows.texts import PromptText, Target, Text, Words
@@ -59,16 +60,26 @@ class Change:
 def changes(old: str, new: str) -> list[Change]:
     """Every change of meaning from one text to the other, head first, then nodes in the new text's order.
 
-    Comments, order and spaces mean nothing. A text that is no YAML gives one change that says so.
+    Comments, order and spaces mean nothing. A text that is no YAML gives one change that says so. Of whole texts (see
+    `includes`), what changed in an included file is the head's, named after the file.
     """
+    (old, shared), (new, sharing) = parts_of(old), parts_of(new)
+    found = [*_compared(old, new)]
+    for name in _keys(shared, sharing):
+        for change in _compared(shared.get(name, ""), sharing.get(name, "")):
+            found.append(Change("", change.how, f"{change.words} (in {name})"))
+    return found[:MOST_CHANGES]
+
+
+def _compared(old: str, new: str) -> Iterator[Change]:
     try:
         before, after = _mapping(old), _mapping(new)
     except FlowError as error:
         place = error.faults[0]
         words = f"cannot be compared in words while line {place.line} cannot be read: {place.message}"
-        return [Change("", "changed", words)]
-    found = _Comparison(before, after).all()
-    return [change for change, _ in zip(found, range(MOST_CHANGES), strict=False)]
+        yield Change("", "changed", words)
+        return
+    yield from _Comparison(before, after).all()
 
 
 def unified(old: str, new: str, old_name: str, new_name: str) -> str:
@@ -193,7 +204,12 @@ class _Comparison:
             yield _plain(" ".join(path), old, new, unit)
 
     def _spoken(self, path: list[str], old: Any, new: Any) -> Iterator[_Sentence]:
+        if _used(new):
+            yield "changed", " ".join([*path, f"now says the shared prompt {_used(new)}"])
+            return
         before, after = self._by_language(old), self._by_language(new)
+        if _used(old):
+            before = dict.fromkeys(after, "")
         for how, verb in (("added", "added"), ("removed", "removed"), ("changed", "changed")):
             tags = [tag for tag in _keys(before, after) if _how(before.get(tag), after.get(tag)) == how]
             if tags:
@@ -342,6 +358,11 @@ def _way(name: str, old: Any, new: Any) -> Iterator[_Sentence]:
         yield "changed", f"{_WAYS[name]} is now off"
     else:
         yield from _goes(_WAYS.get(name, _said(name)), "goes to", old, new)
+
+
+def _used(prompt: Any) -> str:
+    """The name of the shared prompt that stands here instead of a text."""
+    return short(prompt["use"]) if isinstance(prompt, dict) and set(prompt) == {"use"} else ""
 
 
 def _goes(who: str, verb: str, old: Any, new: Any) -> Iterator[_Sentence]:

@@ -135,18 +135,21 @@ def versions(session: Session, files: FlowFiles, name: str) -> list[dict[str, An
     return listed
 
 
-def text_of(session: Session, name: str, which: str) -> str | None:
-    """The text that `which` names: `live`, `draft`, `file` (the one in conflict) or a version; None: there is none."""
+def whole_text_of(session: Session, files: FlowFiles, name: str, which: str) -> str | None:
+    """The text that `which` names, with what it includes: `live`, `draft`, `file` (the one in conflict) or a version.
+
+    None: there is none.
+    """
     flow, draft = session.get(KnownFlow, name), session.get(Draft, name)
     if which == "draft":
-        return draft.text if draft is not None and draft.state == "open" else text_of(session, name, "live")
+        is_open = draft is not None and draft.state == "open"
+        return files.whole(draft.text) if draft and is_open else whole_text_of(session, files, name, "live")
     if which == "file":
         held = select(FlowFile.version).where(FlowFile.flow == name, FlowFile.state == "conflict")
         which = session.scalar(held.order_by(FlowFile.seen_at.desc()).limit(1)) or ""
     if which == "live":
         which = (flow.live_version if flow else None) or ""
-    kept = kept_text(session, name, which) if IS_VERSION.fullmatch(which) else None
-    return None if kept is None else own_text(kept)
+    return kept_text(session, name, which) if IS_VERSION.fullmatch(which) else None
 
 
 def draft_to_publish(house: House, user_id: int, name: str, rev: int | None) -> str:
@@ -216,8 +219,9 @@ def _set_aside(name: str, version: str, user: User) -> Release:
 def bring_home(house: House, name: str, version: str, text: str, instead_of: str | None) -> None:
     """Write what went live into the file, if that still holds what was live before, and let this process see it."""
     if house.files.write(name, own_text(text), instead_of):
+        held = house.files.version(name) or version  # another one, where an included file has changed since
         with unit_of_work() as session:
-            note_file(session, house.files.place, name, version, "same")
+            note_file(session, house.files.place, name, held, "same" if held == version else "behind")
     house.store.refresh()
 
 

@@ -44,6 +44,7 @@ from app.pages import limiter, wants_json
 from app.words import N_
 from ivr_flows.diff import changes, unified
 from ivr_flows.faults import FlowError
+from ivr_flows.includes import own_text
 from ivr_flows.patterns import NODE_ID_PATTERN
 from ivr_flows.schema import flow_json_schema
 from ivr_flows.store import ENTRY_POINTS
@@ -209,7 +210,7 @@ def history(name: str) -> ResponseReturnValue:
 @bp.get("/<name>/versions/<version>")
 def version(name: str, version: str) -> ResponseReturnValue:
     """`{version, text}`."""
-    return {"version": version, "text": _text(name, version)}
+    return {"version": version, "text": own_text(_text(name, version))}
 
 
 @bp.get("/<name>/diff")
@@ -340,7 +341,7 @@ def _text_or_draft(name: str, given: str | None) -> str:
 
 def _text(name: str, which: str, *, may_be_new: bool = False) -> str:
     flow = drafts.find_flow(request_session(), house().files, name)
-    text = publish.text_of(request_session(), name, which)
+    text = publish.whole_text_of(request_session(), house().files, name, which)
     if text is None and may_be_new and which == "live" and (flow is None or flow.live_version is None):
         return ""  # of a flow that was never live, everything is new
     if text is None:

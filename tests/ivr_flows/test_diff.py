@@ -239,3 +239,34 @@ def test_where_the_results_of_a_subflow_lead_is_said() -> None:
     old = "nodes: {pay: {kind: subflow, flow: pay, results: {paid: thanks, refused: desk}, next: desk}}"
     assert said(old, old.replace("refused: desk", "refused: bill")) == ["subflow pay: results refused now goes to bill"]
     assert said(old, old.replace(", refused: desk", "")) == ["subflow pay: results refused now goes to the fallback"]
+
+
+SHARING = """\
+include: [common]
+prompts: {welcome: {en: Welcome., es: Bienvenidos.}}
+hours: {office: {weekly: {mon: ["09:00-17:00"]}}}
+nodes:
+  hello: {kind: say, text: {use: welcome}, next: bye}
+  bye: {kind: hangup, say: Goodbye.}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("en: Welcome.", "en: Hello.", "prompt welcome (en) changed"),
+        ("{use: welcome}", "{use: hello}", "say hello: now says the shared prompt hello"),
+        ("say: Goodbye.", "say: {use: bye}", "hangup bye: say now says the shared prompt bye"),
+        ("{use: welcome}", "Hi.", "prompt hello (en) changed"),
+        ("09:00-17:00", "09:00-18:00", "hours office: weekly mon 09:00-17:00 → 09:00-18:00"),
+        ("[common]", "[common, more]", "include common → common, more"),
+    ],
+)
+def test_shared_prompts_and_hours_are_known_by_their_names(old, new, words) -> None:
+    assert said(SHARING, SHARING.replace(old, new)) == [words]
+
+
+def test_what_changed_in_an_included_file_names_the_file() -> None:
+    whole = SHARING + "\n#%include common\nprompts: {sorry: Sorry.}\n"
+    assert said(whole, whole.replace("Sorry.", "Pardon.")) == ["prompt sorry (en) changed (in common)"]
+    assert said(SHARING, whole) == ["prompt sorry added (in common)"]

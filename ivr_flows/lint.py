@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
 from socket import inet_aton
+from typing import Any
 from urllib.parse import urlsplit
 
 import phonenumbers
@@ -18,9 +19,11 @@ from ivr_flows.nodes import Node
 from ivr_flows.nodes.base import FieldPath, pieces
 from ivr_flows.nodes.hangup import HangupNode
 from ivr_flows.nodes.http import HttpNode, Secret
+from ivr_flows.nodes.language import LanguageNode
 from ivr_flows.nodes.menu import MenuNode
 from ivr_flows.nodes.play import PlayNode
 from ivr_flows.nodes.say import SayNode
+from ivr_flows.nodes.survey import SurveyNode
 from ivr_flows.schema import FlowHeader
 from ivr_flows.spoken import words_of
 from ivr_flows.texts import Audio, Condition, PromptText, SpokenPart, Target, Template, Text, Words
@@ -211,39 +214,42 @@ def languages_are_the_flows(graph: Graph) -> Iterator[Finding]:
 
 def choices_differ(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes.values():
-        if isinstance(node, MenuNode):
-            yield from _keys_used_twice(node)
-            yield from _phrases_used_twice(node)
+        for path, choices in _choices_of(node):
+            yield from _keys_used_twice(node, path, choices)
+            yield from _phrases_used_twice(node, path, choices)
 
 
-def _keys_used_twice(menu: MenuNode) -> Iterator[Finding]:
+def _choices_of(node: Node) -> Iterator[tuple[FieldPath, Sequence[Any]]]:
+    """What a caller may choose from at once: the choices of a menu, of a language, of each question of a survey."""
+    if isinstance(node, MenuNode | LanguageNode):
+        yield ("choices",), node.choices
+    if isinstance(node, SurveyNode):
+        for index, question in enumerate(node.questions):
+            yield ("questions", index, "choices"), question.choices
+
+
+def _keys_used_twice(node: Node, path: FieldPath, choices: Sequence[Any]) -> Iterator[Finding]:
     seen: dict[str, int] = {}
-    for index, choice in enumerate(menu.choices):
+    for index, choice in enumerate(choices):
         if choice.key is None and choice.words is None:
-            yield Finding(menu.id, ("choices", index), "has neither a key nor words: nobody can choose it")
+            yield Finding(node.id, (*path, index), "has neither a key nor words: nobody can choose it")
         if choice.key is None:
             continue
         if choice.key in seen:
-            yield Finding(
-                menu.id,
-                ("choices", index, "key"),
-                f"the key {choice.key} is taken by choice {seen[choice.key] + 1} already",
-            )
+            taken = f"the key {choice.key} is taken by choice {seen[choice.key] + 1} already"
+            yield Finding(node.id, (*path, index, "key"), taken)
         seen.setdefault(choice.key, index)
 
 
-def _phrases_used_twice(menu: MenuNode) -> Iterator[Finding]:
+def _phrases_used_twice(node: Node, path: FieldPath, choices: Sequence[Any]) -> Iterator[Finding]:
     seen: dict[tuple[str, tuple[str, ...]], int] = {}
-    for index, choice in enumerate(menu.choices):
+    for index, choice in enumerate(choices):
         for language, phrases in (choice.words.by_language if choice.words else {}).items():
             for phrase in phrases:
                 first = seen.setdefault((language, words_of(phrase)), index)
                 if first != index:
-                    yield Finding(
-                        menu.id,
-                        ("choices", index, "words"),
-                        f"“{short(phrase)}” is said for choice {first + 1} already",
-                    )
+                    said = f"“{short(phrase)}” is said for choice {first + 1} already"
+                    yield Finding(node.id, (*path, index, "words"), said)
 
 
 def choices_can_be_said_in_every_language(graph: Graph) -> Iterator[Finding]:
@@ -315,18 +321,43 @@ def addresses_may_be_asked(graph: Graph) -> Iterator[Finding]:
     """A look-up must not be a door into the own network; the client refuses it too, but on the day of the call."""
     allowed = graph.known.hosts
     for node in graph.nodes.values():
-        if not isinstance(node, HttpNode):
+        if not isinstance(node, HttpNode) or _is_named(node.url, allowed or ()):
             continue
-        host = (urlsplit(f"//{node.host}").hostname or "").rstrip(".")
-        if _is_at_home(host) and host not in (allowed or ()):
+        host = _host_of(node.url)
+        if _is_at_home(host):
             yield Finding(
                 node.id,
                 ("url",),
                 f"'{short(host)}' is on the own network: look-ups go there only if HTTP_ALLOW_HOSTS names it",
                 "warning" if allowed is None else "error",
             )
-        if node.url.lower().startswith("http:") and any(isinstance(value, Secret) for value in node.headers.values()):
+        elif allowed is not None and _has_secrets(node):
+            yield Finding(
+                node.id,
+                ("headers",),
+                f"secrets go only to hosts that HTTP_ALLOW_HOSTS names, and it does not name '{short(host)}'",
+                "warning",
+            )
+
+
+def secrets_are_not_sent_openly(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes.values():
+        if isinstance(node, HttpNode) and _has_secrets(node) and node.url.lower().startswith("http:"):
             yield Finding(node.id, ("url",), "sends a secret that everybody on the way can read: use https", "warning")
+
+
+def _has_secrets(node: HttpNode) -> bool:
+    return any(isinstance(value, Secret) for value in node.headers.values())
+
+
+def _is_named(url: str, allowed: Collection[str]) -> bool:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme.lower() == "https" else 80)
+    return bool({_host_of(url), f"{_host_of(url)}:{port}"} & set(allowed))
+
+
+def _host_of(url: str) -> str:
+    return (urlsplit(url).hostname or "").rstrip(".")
 
 
 def _is_at_home(host: str) -> bool:
@@ -372,16 +403,21 @@ def nobody_is_asked_for_ever(graph: Graph) -> Iterator[Finding]:
         targets = {id_: _after_giving_up(graph, id_, name) for id_ in graph.nodes}
         reaching = _reaching(targets, graph.ends)
         for node in graph.nodes.values():
-            if node.asks and node.id not in reaching and node.id in _reachable(targets[node.id], targets.__getitem__):
+            if (
+                node.is_question
+                and node.id not in reaching
+                and node.id in _reachable(targets[node.id], targets.__getitem__)
+            ):
                 yield Finding(node.id, (name,), f"a caller who {who} comes back here again and again", "warning")
 
 
 def _after_giving_up(graph: Graph, id_: str, name: str) -> set[str]:
     """Where a call goes when the caller never answers; from a node that asks nothing it goes as always."""
     node = graph.nodes[id_]
-    if not node.asks or not hasattr(node, name):
+    given_up = next((way for way in node.ways() if way.field == (name,)), None) if node.is_question else None
+    if given_up is None:
         return graph.targets[id_]
-    return {getattr(node, name) or graph.header.fallback} & graph.nodes.keys()
+    return {given_up.to or graph.header.fallback} & graph.nodes.keys()
 
 
 def nobody_is_cut_off(graph: Graph) -> Iterator[Finding]:
@@ -399,7 +435,7 @@ def _comes_in_silence(graph: Graph, id_: str, before: Mapping[str, set[str]]) ->
     """Whether the caller can get to this node without having been told anything since the last answer."""
     met = _reachable({id_}, lambda at: () if _speaks(graph.nodes[at]) else before.get(at, set()))
     quiet = {at for at in met if not _speaks(graph.nodes[at])}
-    return graph.header.start in quiet or any(graph.nodes[at].asks for at in quiet)
+    return graph.header.start in quiet or any(graph.nodes[at].is_question for at in quiet)
 
 
 def _speaks(node: Node) -> bool:
@@ -427,13 +463,10 @@ def the_clock_is_read_right(graph: Graph) -> Iterator[Finding]:
 
 def menus_are_short(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes.values():
-        if isinstance(node, MenuNode) and len(node.choices) > MAX_CHOICES_TO_BEAR:
-            yield Finding(
-                node.id,
-                ("choices",),
-                f"has {len(node.choices)} choices; callers remember {MAX_CHOICES_TO_BEAR} at most",
-                "warning",
-            )
+        for path, choices in _choices_of(node):
+            if len(choices) > MAX_CHOICES_TO_BEAR:
+                many = f"has {len(choices)} choices; callers remember {MAX_CHOICES_TO_BEAR} at most"
+                yield Finding(node.id, path, many, "warning")
 
 
 def prompts_are_short(graph: Graph) -> Iterator[Finding]:
@@ -462,6 +495,7 @@ RULES_OF_FIELDS: tuple[Rule, ...] = (
     names_are_known,
     numbers_can_be_called,
     addresses_may_be_asked,
+    secrets_are_not_sent_openly,
     the_clock_is_read_right,
     menus_are_short,
     menus_say_where_silence_leads,

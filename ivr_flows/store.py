@@ -135,12 +135,14 @@ class FlowStore:
         archive: VersionArchive | None = None,
         *,
         queues: Callable[[], Collection[str] | None] = lambda: None,
+        hosts: Collection[str] | None = None,
         check_every_s: float = CHECK_EVERY_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._archive: VersionArchive = archive if archive is not None else MemoryArchive()
         self._queues = queues
+        self.hosts = hosts  # of the own network, that look-ups may ask; None: not known
         self._check_every_s = check_every_s
         self._monotonic = monotonic
         self._lock = threading.RLock()

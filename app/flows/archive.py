@@ -51,7 +51,8 @@ class DatabaseArchive:
 
 def open_store(settings: Settings) -> FlowStore:
     """The flows that are live, and those of FLOWS_DIR, checked against the queues that exist."""
-    return FlowStore(settings.flows_dir, DatabaseArchive(FlowFiles(settings.flows_dir)), queues=known_queues)
+    archive = DatabaseArchive(FlowFiles(settings.flows_dir))
+    return FlowStore(settings.flows_dir, archive, queues=known_queues, hosts=settings.http_allow_hosts)
 
 
 def known_queues() -> Collection[str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -50,7 +50,8 @@ def check_command(names: tuple[str, ...], as_json: bool) -> None:
     Tells what is wrong with file, line, column and node. Ends with 1 when there is an error; warnings stop nothing.
     """
     settings: Settings = current_app.config["SETTINGS"]
-    checked = check_files(files_named(settings.flows_dir, names), settings.flows_dir)
+    known = surroundings(settings)
+    checked = check_files(files_named(settings.flows_dir, names), known)
     if as_json:
         click.echo(json.dumps(as_object(checked), ensure_ascii=False, indent=2))
     else:
@@ -86,11 +87,17 @@ def _file_named(name: str, here: Sequence[Path]) -> Path:
     return flows[name]
 
 
-def check_files(paths: Sequence[Path], folder: Path) -> list[Checked]:
-    """Check files against each other, against the flows of the folder and against the queues that exist."""
-    flows = {path.stem for path in (*flow_files(folder), *paths) if path.stem != ENTRY_POINTS}
-    known = Known(queues=known_queues(), flows=flows, numbers=_our_numbers(folder))
-    return [Checked(path, _faults(path, known)) for path in paths]
+def surroundings(settings: Settings) -> Known:
+    """What flows of this installation may name: its queues, the flows of its folder, its numbers and its own hosts."""
+    folder = settings.flows_dir
+    flows = {path.stem for path in flow_files(folder) if path.stem != ENTRY_POINTS}
+    return Known(known_queues(), flows, _our_numbers(folder), settings.http_allow_hosts)
+
+
+def check_files(paths: Sequence[Path], known: Known) -> list[Checked]:
+    """Check files against each other and against what exists around them."""
+    flows = {*(known.flows or ()), *(path.stem for path in paths if path.stem != ENTRY_POINTS)}
+    return [Checked(path, _faults(path, replace(known, flows=flows))) for path in paths]
 
 
 def known_queues() -> Collection[str] | None:

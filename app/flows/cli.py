@@ -7,11 +7,13 @@ from flask.cli import AppGroup
 
 from app.flows.check import check_command, schema_command
 from app.flows.docs import docs_command
+from app.flows.import_flow import import_command
 from app.flows.test_calls import test_command
 
 flows_group = AppGroup("flows", help="Work on flow files.")
 flows_group.add_command(check_command)
 flows_group.add_command(schema_command)
+flows_group.add_command(import_command)
 flows_group.add_command(test_command)
 flows_group.add_command(docs_command)
 

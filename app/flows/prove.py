@@ -22,7 +22,7 @@ NO_TESTS: dict[str, Any] = {"passed": 0, "failed": 0, "results": [], "coverage":
 
 def surroundings(store: FlowStore, name: str) -> Known:
     """What exists around this flow: its own name too, since a new one may send callers back to itself."""
-    return Known(queues=known_queues(), flows={*store.names(), name})
+    return Known(queues=known_queues(), flows={*store.names(), name}, hosts=store.hosts)
 
 
 def faults_of(store: FlowStore, name: str, text: str) -> list[Fault]:

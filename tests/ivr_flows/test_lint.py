@@ -165,3 +165,25 @@ def test_a_flow_of_a_thousand_nodes_is_checked_at_once():
     faults = check(text, "test")
     assert perf_counter() - began < 5  # under 1 s on a core of its own
     assert {fault.severity for fault in faults} == {"warning"}
+
+
+def test_keys_used_twice_are_told_wherever_there_are_choices():
+    choose = (
+        "  a: {kind: language, prompt: Which., choices: [{key: 1, language: en}, {key: 1, language: es}], next: desk}\n"
+    )
+    faults = check(HEAD.format(languages="en, es") + choose.replace("Which.", "{en: A, es: B}"), "test")
+    assert "the key 1 is taken by choice 1 already" in [fault.message for fault in faults]
+    rate = (
+        "  a:\n    kind: survey\n    survey: rating\n    questions:\n"
+        "      - {id: how, ask: How., expect: choice, choices: [{key: 1, value: good}, {key: 1, value: bad}]}\n"
+        "    next: desk\n"
+    )
+    faults = check(HEAD.format(languages="en") + rate, "test")
+    assert [(fault.field, fault.message) for fault in faults if fault.severity == "error"] == [
+        ("questions[0].choices[1].key", "the key 1 is taken by choice 1 already")
+    ]
+
+
+def test_a_flow_that_comes_back_to_its_caller_needs_no_person_of_its_own():
+    nodes = "  a: {kind: say, text: Hello., next: back}\n  back: {kind: return}\n"
+    assert warnings_of(nodes) == []

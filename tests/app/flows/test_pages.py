@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from app.db import unit_of_work
 from ivr_flows.faults import Fault, FlowError
 from ivr_flows.loader import version_of
+from tests import factories
+from tests.app.conftest import browser
 from tests.app.flows.conftest import BROKEN, MAIN, draft_of, publish, save, told, worded
 
 SHORTER = worded("Press 1.")
@@ -169,3 +172,17 @@ def test_what_is_no_telephone_is_not_rung(app, alma, to) -> None:
 
 def test_the_schema_is_for_code_editors(alma) -> None:
     assert alma.get("/admin/flows/schema.json").json["properties"]["nodes"]
+
+
+@pytest.mark.parametrize("address", ["/admin/flows", "/admin/flows/main"])
+def test_the_pages_are_drawn_for_people(alma, address) -> None:
+    page = alma.get(address, headers={"Accept": "text/html"})
+    assert page.status_code == 200, page.text
+    assert "main" in page.text
+
+
+@pytest.mark.parametrize("address", ["/admin/flows", "/admin/flows/main", "/admin/flows/main/draft"])
+def test_only_admins_may_look(app, house_of_flows, address) -> None:
+    with unit_of_work() as session:
+        agent = factories.user(session, "Ana", ["agent", "supervisor"])
+    assert browser(app, agent).get(address).status_code == 403

@@ -56,6 +56,12 @@ BY_NAME: dict[str, Values] = {
     "http.into": st.dictionaries(VARIABLES, st.sampled_from(["a", "order.state", "lines.0"]), max_size=2),
     "if": CONDITIONS,
     "language": st.sampled_from(LANGUAGES),
+    "language.choices": st.sampled_from(
+        [
+            [{"key": 1, "language": "en"}, {"key": 2, "words": ["español", "ventas"], "language": "es"}],
+            [{"words": {"en": ["sales"]}, "language": "en"}],
+        ]
+    ),
     "language.language": st.sampled_from([None, None, None, *LANGUAGES]),
     "pattern": st.sampled_from([r"\d+", "[1-4]*"]),
     "person": TARGETS | st.none(),

@@ -375,10 +375,14 @@ def _traffic(name: str) -> dict[str, Any]:
 def _replay(interaction: str) -> str:
     kept = _kept("main")
     steps = [
-        {"node": "office_hours", "heard": None, "input": None},
-        {"node": "welcome", "heard": "Thank you for calling Meridian Broadband. Calls are recorded.", "input": None},
-        {"node": "main_menu", "heard": "For sales, press 1. For support, press 2.", "input": "I want a new plan"},
-        {"node": "sales", "heard": "Let me find somebody in sales for you.", "input": None},
+        {"node": "office_hours", "heard": [], "input": None},
+        {
+            "node": "welcome",
+            "heard": ["Thank you for calling Meridian Broadband.", "Calls are recorded."],
+            "input": None,
+        },
+        {"node": "main_menu", "heard": ["For sales, press 1. For support, press 2."], "input": "I want a new plan"},
+        {"node": "sales", "heard": ["Let me find somebody in sales for you."], "input": None},
     ]
     told = [
         {

@@ -4,7 +4,7 @@ import { duration, exactly } from "../lib/format.ts";
 import { t } from "../lib/texts.ts";
 import { makePlayer } from "../desktop/player.ts";
 import { Diagram } from "./diagram.ts";
-import type { Replay, ReplayStep } from "./types.ts";
+import type { Graph, Replay, ReplayStep } from "./types.ts";
 
 interface PageData extends Replay {
   interaction_id: string;
@@ -47,7 +47,7 @@ class ReplayPage {
   }
 
   private row(step: ReplayStep, at: number): HTMLElement {
-    const title = this.data.graph.nodes.find((node) => node.id === step.node)?.title ?? step.node;
+    const title = this.graphOf(step).nodes.find((node) => node.id === step.node)?.title ?? step.node;
     const sure = step.confidence === null || step.confidence === undefined ? null : h("span", { class: step.confidence < 0.55 ? "state-pill is-busy tiny" : "faint tiny" }, t("{share} sure", { share: `${Math.round(step.confidence * 100)} %` }));
     return h(
       "li",
@@ -56,9 +56,15 @@ class ReplayPage {
         "button",
         { type: "button", class: "replay-step", "data-at": at, onclick: () => this.go(at) },
         h("span", { class: "replay-time num tiny faint", title: exactly(step.at) }, duration(this.seconds(step))),
-        h("span", { class: "grow" }, h("strong", {}, title), step.heard ? h("span", { class: "replay-heard small" }, step.heard) : null, step.input ? h("span", { class: "replay-input small" }, icon(/^[0-9*#]+$/.test(step.input) ? "dialpad" : "microphone", "icon icon-small"), step.input, " ", sure) : null),
+        h("span", { class: "grow" }, h("strong", {}, title), step.heard.length ? h("span", { class: "replay-heard small", dir: "auto" }, step.heard.join(" ")) : null, step.input ? h("span", { class: "replay-input small" }, icon(/^[0-9*#]+$/.test(step.input) ? "dialpad" : "microphone", "icon icon-small"), step.input, " ", sure) : null),
       ),
     );
+  }
+
+  /** The diagram that a step stands on: a call may go through several flows. */
+  private graphOf(step: ReplayStep): Graph {
+    const other = this.data.flows?.find((each) => each.flow === step.flow && each.version === step.version);
+    return other?.graph ?? this.data.graph;
   }
 
   private seconds(step: ReplayStep): number {
@@ -69,7 +75,9 @@ class ReplayPage {
     const step = this.data.steps[at];
     if (!step) return;
     this.at = at;
-    const passed = this.data.steps.slice(0, at + 1);
+    const graph = this.graphOf(step);
+    this.diagram.show(graph);
+    const passed = this.data.steps.slice(0, at + 1).filter((each) => this.graphOf(each) === graph);
     const taken = passed.map((each, index) => edgeOf(each) ?? (index ? `${passed[index - 1]?.node} ${each.node}` : "")).filter(Boolean);
     const pairs = passed.slice(1).map((each, index) => `${passed[index]?.node} ${each.node}`);
     this.diagram.mark({ passed: new Set(passed.map((each) => each.node)), taken: new Set([...taken, ...pairs]), here: step.node });

@@ -147,8 +147,11 @@ export interface Traffic {
 
 export interface ReplayStep {
   at: string;
+  /** The flow it stands in, when a call went through several. */
+  flow?: string;
+  version?: string;
   node: string;
-  heard: string | null;
+  heard: string[];
   input: string | null;
   confidence: number | null;
   edge: [string, string] | { from: string; to: string; label?: string } | null;
@@ -158,6 +161,8 @@ export interface Replay {
   flow: string;
   version: string;
   graph: Graph;
+  /** The diagrams of the flows that the call went on in. */
+  flows?: { flow: string; version: string; graph: Graph }[];
   steps: ReplayStep[];
   recording_id: number | string | null;
 }

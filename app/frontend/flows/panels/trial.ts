@@ -13,11 +13,11 @@ const OUTCOMES: Record<string, string> = {
   contained: mark("Helped by the menu"),
   voicemail: mark("Left a message"),
   abandoned: mark("Gave up waiting"),
-  abandoned_in_flow: mark("Hung up in the menu"),
   callback: mark("Will be called back"),
-  transferred: mark("Put through elsewhere"),
-  failed: mark("Could not be connected"),
-  in_progress: mark("Going on now"),
+  hung_up: mark("Hung up in the menu"),
+  going_on: mark("Going on now"),
+  no_match: mark("Not understood"),
+  no_input: mark("No answer"),
 };
 
 const LOOK_EVERY_MS = 5_000;

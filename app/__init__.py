@@ -13,8 +13,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     import digital_channels
     import recordings
     import telephony
-    from app import accounts, admin, cli, db, desktop, health, logs, pages, postgres, routing
+    from app import accounts, admin, cli, db, desktop, flows, health, logs, pages, postgres, routing
     from app.accounts.entry import PUBLIC, enter
+    from app.flows import cli as flows_cli
     from telephony.speech_report import speech_report
 
     settings = settings or Settings.from_env()
@@ -31,7 +32,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     enter(app, health.bp, PUBLIC)
     desktop.init(app, settings)
     admin.init(app, settings)
+    flows.init(app, settings)
     cli.init(app)
+    flows_cli.init(app)
     recordings.init(app, settings)
     digital_channels.init(app, settings)
     telephony.register(app, settings)

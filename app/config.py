@@ -19,6 +19,7 @@ class SettingsError(Exception):
     """A setting cannot be used. The message names the variable and says what it takes."""
 
 
+FLOW_SECRET = "FLOW_SECRET_"  # noqa: S105 - the beginning of variables' names
 ROOT = Path(__file__).resolve().parent.parent
 
 EXPOSED_DEMO = (
@@ -70,6 +71,10 @@ class Settings:
     """LOG_LEVEL: debug, info, warning or error (default info)."""
     warm_speech: bool
     """SPEECH_WARM: 1 loads the recognisers when web starts, so that the first call's transcript need not wait."""
+    http_allow_hosts: tuple[str, ...]
+    """HTTP_ALLOW_HOSTS: hosts that flows may ask in your own network and send secrets to: crm.internal,erp:8443."""
+    flow_secrets: Mapping[str, str]
+    """FLOW_SECRET_<NAME>: what {secret: name} in a flow's headers stands for; sent to HTTP_ALLOW_HOSTS only."""
     demo: bool
     """DEMO: 1 shows the demo's sign-in help and seeds its people, whose passwords everybody knows; the default in local
     mode."""
@@ -122,6 +127,8 @@ class Settings:
             prompt_voice=_one_of("PROMPT_VOICE", env.get("PROMPT_VOICE") or "carrier", ("home", "carrier")),
             log_level=_one_of("LOG_LEVEL", env.get("LOG_LEVEL") or "info", ("debug", "info", "warning", "error")),
             warm_speech=_one_of("SPEECH_WARM", env.get("SPEECH_WARM") or "0", ("0", "1")) == "1",
+            http_allow_hosts=_hosts("HTTP_ALLOW_HOSTS", env.get("HTTP_ALLOW_HOSTS") or ""),
+            flow_secrets=_flow_secrets(env),
             demo=_one_of("DEMO", env.get("DEMO") or ("1" if local else "0"), ("0", "1")) == "1",
         )
 
@@ -209,6 +216,28 @@ def _sid(env: Mapping[str, str], name: str, prefix: str, default: str | None) ->
     if value and not re.fullmatch(prefix + "[0-9a-fA-F]{32}", value):
         raise SettingsError(f"{name} must be {prefix} followed by 32 hex digits.")
     return value
+
+
+def _hosts(name: str, text: str) -> tuple[str, ...]:
+    """Hosts, each with or without a port, in small letters."""
+    hosts = tuple(each.strip().lower().rstrip(".") for each in text.split(",") if each.strip())
+    for host in hosts:
+        if not re.fullmatch(r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?|[0-9a-f:]{2,39}", host):
+            raise SettingsError(
+                f"{name} has {host!r}: give hosts such as crm.internal or crm.internal:8443, by commas."
+            )
+    return hosts
+
+
+def _flow_secrets(env: Mapping[str, str]) -> Mapping[str, str]:
+    """The secrets by the names that flows use: FLOW_SECRET_CRM_TOKEN is crm_token."""
+    found = {
+        name.removeprefix(FLOW_SECRET).lower(): value for name, value in env.items() if name.startswith(FLOW_SECRET)
+    }
+    for name, value in found.items():
+        if not value.isascii() or not value.isprintable():
+            raise SettingsError(f"{FLOW_SECRET}{name.upper()} has characters that no header can carry.")
+    return found
 
 
 def _folder(name: str, value: str | Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,16 @@ class OurNumber:
     """Whether the carrier knows it as ours, with our webhooks."""
     flow_version: str | None = None
     """The flow's live version; None when there is no such flow."""
+    priority_min: int = 0
+    """The head start in minutes that its callers have in every queue."""
+    source: str = "page"
+    """`file`: follows entry_points.yaml; `page`: an admin's word stands."""
+    in_file: dict[str, Any] | None = None
+    """What entry_points.yaml says of it, as in `state`; None when the file does not list it."""
+
+
+NumberState = dict[str, Any]
+"""What of a number can be changed, and taken back."""
 
 
 class NumberRefused(Exception):
@@ -40,5 +50,34 @@ class Numbers(Protocol):
     def flows(self) -> list[str]:
         """The names of the flows that a number may point to."""
 
-    def edit(self, session: Session, number_id: int, *, label: str, flow: str, language: str) -> OurNumber:
-        """Change a number. Raises NumberRefused; LookupError for an unknown id."""
+    def add(
+        self, session: Session, number: str, *, label: str, flow: str, language: str, priority_min: int
+    ) -> OurNumber:
+        """A number (E.164) is ours from now on. Raises NumberRefused."""
+
+    def edit(
+        self,
+        session: Session,
+        number_id: int,
+        *,
+        label: str,
+        flow: str,
+        language: str,
+        priority_min: int | None = None,
+    ) -> OurNumber:
+        """Change a number; from now on the page's word stands. Raises NumberRefused; LookupError for an unknown id."""
+
+    def remove(self, session: Session, number_id: int) -> None:
+        """Its callers are told that the number is not in use. Raises LookupError."""
+
+    def follow_file(self, session: Session, number_id: int) -> OurNumber:
+        """Let entry_points.yaml say where it leads. NumberRefused when the file does not list it; LookupError."""
+
+    def state(self, session: Session, number_id: int) -> NumberState | None:
+        """`{number, label, flow, language, priority_min, source}` as it stands, held; None when it is not ours."""
+
+    def restore(self, session: Session, number_id: int, state: NumberState | None) -> None:
+        """Put an earlier state back, None for "not ours". Raises NumberRefused, LookupError."""
+
+    def as_file(self, session: Session) -> str:
+        """What stands now, as the text of entry_points.yaml."""

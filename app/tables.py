@@ -3,6 +3,7 @@
 import app.accounts.models
 import app.customers.models
 import app.events
+import app.flows.models
 import app.interactions.models
 import app.leases
 import app.routing.models

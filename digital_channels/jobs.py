@@ -117,7 +117,7 @@ class SmsHands:
         """Take in what customers texted while no webhook of the carrier could reach us."""
         since = datetime.now(UTC) - MISSED_WITHIN
         with unit_of_work() as session:
-            ours = list(session.scalars(select(PhoneNumber.number)))
+            ours = list(session.scalars(select(PhoneNumber.number).where(PhoneNumber.removed_at.is_(None))))
         for number in ours:
             for inbound in self.adapter.received_since(number, since):
                 with unit_of_work() as session:

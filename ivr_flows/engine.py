@@ -6,7 +6,7 @@ Pure: it reads no clock, no file and no network, and answers the same when asked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from ivr_flows.events import (
     Continued,
     DigitsEntered,
     InputTimedOut,
+    LookupAnswered,
     QueueLeft,
     RecordingLeft,
     SpeechHeard,
@@ -31,8 +32,10 @@ from ivr_flows.facts import (
     Fact,
     FlowEnded,
     FlowEntered,
+    FlowReturned,
     LimitReached,
     NodeEntered,
+    Recorded,
     SmsRequested,
     Trouble,
     VariableSet,
@@ -40,28 +43,32 @@ from ivr_flows.facts import (
 )
 from ivr_flows.faults import FlowError
 from ivr_flows.instructions import (
+    ONCE,
     EnterQueue,
     Hangup,
     Instruction,
     Listen,
+    LookUp,
+    Pause,
     Play,
     Prompt,
+    Record,
     RecordVoicemail,
     Say,
-    SendSms,
     TransferToAgent,
     TransferToNumber,
 )
-from ivr_flows.nodes.base import End, Go, GoToFlow, Node, Outcome, Wait
+from ivr_flows.nodes.base import End, Go, GoToFlow, Node, OpeningTimes, Outcome, Return, Wait
 from ivr_flows.schema import Flow
-from ivr_flows.state import CallContext, State, extended_path
-from ivr_flows.texts import Condition, PlayedPart, PromptText, Text
+from ivr_flows.state import CallContext, Frame, State, extended_path
+from ivr_flows.texts import Condition, PlayedPart, PromptText, SharedPart, SpokenPart, Template, Text
 
 FlowLookup = Callable[[str, str | None], Flow]
 """Name and version (None: the live one) to a Flow; FlowError or LookupError when there is none."""
 
 MAX_STEP_CHARS = 12_000  # spoken in one step; Twilio refuses TwiML over 64 KB
 STEPS_AFTER_RESCUE = 20
+MAX_SUBFLOWS = 10  # one inside the other
 LAST_RESORT = "last-resort"
 LAST_RESORT_MAILBOX = "general"
 _LAST_RESORT_TEXT = {
@@ -72,9 +79,12 @@ _LAST_RESORT_TEXT = {
 _AWAITED: dict[type, tuple[type, ...]] = {
     Listen: (DigitsEntered, SpeechHeard, InputTimedOut, Continued),
     RecordVoicemail: (RecordingLeft, InputTimedOut, Continued),
+    Record: (RecordingLeft, InputTimedOut, Continued),
+    Pause: (Continued,),
     EnterQueue: (QueueLeft, Continued),
     TransferToNumber: (TransferEnded, Continued),
     TransferToAgent: (TransferEnded, Continued),
+    LookUp: (LookupAnswered,),
 }
 
 
@@ -148,7 +158,12 @@ def _hung_up(state: State) -> Step:
 def _late_recording(flow: Flow, state: State, event: CallEvent) -> Step | None:
     """A caller who hangs up after the message has left it all the same: the recording arrives when the call is over."""
     record = state.instructions[-1] if state.instructions else None
-    if not isinstance(event, RecordingLeft) or not isinstance(record, RecordVoicemail) or event.duration_s <= 0:
+    if not isinstance(event, RecordingLeft) or event.duration_s <= 0:
+        return None
+    if isinstance(record, Record):
+        recorded = Recorded(state.node, event.reference, event.duration_s)
+        return Step((), replace(state, instructions=(Hangup(),), step=state.step + 1), (recorded,))
+    if not isinstance(record, RecordVoicemail):
         return None
     fact = VoicemailLeft(state.node, record.mailbox, event.reference, event.duration_s)
     return Step((), replace(state, outcome="voicemail", instructions=(Hangup(),), step=state.step + 1), (fact,))
@@ -196,7 +211,7 @@ class _Run:
             self.state,
             step=self.state.step + 1,
             path=extended_path(self.state.path, self.facts),
-            instructions=tuple(one for one in self.instructions if not isinstance(one, SendSms)),
+            instructions=tuple(one for one in self.instructions if not isinstance(one, ONCE)),
         )
         return Step(tuple(self.instructions), state, tuple(self.facts))
 
@@ -204,6 +219,7 @@ class _Run:
         """Take in one outcome and say what follows from it; None when the call waits or has ended."""
         match outcome:
             case Wait():
+                self._set(Go(None, variables=outcome.variables))
                 self._take(outcome.instructions, outcome.facts)
                 tries = self.state.tries + (1 if outcome.is_retry else 0)
                 self.state = replace(self.state, pending=dict(outcome.pending), tries=tries)
@@ -217,6 +233,9 @@ class _Run:
             case GoToFlow():
                 self._take(outcome.instructions, ())
                 return self._enter_flow(outcome)
+            case Return():
+                self._take(outcome.instructions, ())
+                return self._return(outcome.result)
             case Go():
                 self._set(outcome)
                 self._take(outcome.instructions, outcome.facts)
@@ -239,26 +258,66 @@ class _Run:
         return outcome
 
     def _enter_flow(self, going: GoToFlow) -> Outcome:
-        try:
-            if self.flows is None:
-                raise LookupError("no other flows are known here")
-            flow = self.flows(going.flow, self.state.versions.get(going.flow))
-        except (FlowError, LookupError) as error:
-            self.facts.append(Trouble(self.state.node, f"flow {going.flow} cannot be entered: {str(error)[:200]}"))
-            return Go(going.otherwise)
-        self.flow = flow
-        language = self.state.language if self.state.language in flow.languages else flow.default_language
-        versions = {**self.state.versions, flow.name: flow.version}
-        self.state = replace(self.state, flow=flow.name, version=flow.version, language=language, versions=versions)
+        state = self.state
+        if going.comes_back and len(state.stack) >= MAX_SUBFLOWS:
+            return self._stuck(f"more than {MAX_SUBFLOWS} subflows inside each other", going.otherwise)
+        flow = self._other_flow(going.flow, state.versions.get(going.flow))
+        if isinstance(flow, str):
+            return self._stuck(f"flow {going.flow} cannot be entered: {flow}", going.otherwise)
+        stack = (*state.stack, Frame(state.flow, state.version, state.node, state.language)) if going.comes_back else ()
+        self._set(Go(None, variables=going.variables))
+        self._change_flow(flow, stack)
         self.facts.append(FlowEntered(flow.name, flow.version))
         return Go(flow.start)
+
+    def _return(self, result: str) -> Outcome:
+        """Back to where this flow was called from: that node says where to go on."""
+        if not self.state.stack:
+            return self._stuck("there is nothing to return to: no flow called this one", None)
+        *outer, frame = self.state.stack
+        flow = self._other_flow(frame.flow, frame.version)
+        if isinstance(flow, str):
+            return self._stuck(f"flow {frame.flow} cannot be gone back to: {flow}", None)
+        was_heard = frame.language in self.flow.languages  # else the subflow changed it for want of a choice
+        language = self.state.language if was_heard else frame.language
+        self.state = replace(self.state, node=frame.node, language=language, tries=0, pending={})
+        self._change_flow(flow, tuple(outer))
+        self.facts.append(FlowReturned(flow.name, flow.version, frame.node, result))
+        outcome: Outcome = self._asked(lambda view: self._node().returned(view, result))
+        return outcome
+
+    def _other_flow(self, name: str, version: str | None) -> Flow | str:
+        """The flow, or why there is none."""
+        if (name, version) == (self.flow.name, self.flow.version):
+            return self.flow
+        if self.flows is None:
+            return "no other flows are known here"
+        try:
+            return self.flows(name, version)
+        except (FlowError, LookupError) as error:
+            return str(error)[:200]
+
+    def _change_flow(self, flow: Flow, stack: tuple[Frame, ...]) -> None:
+        self.flow = flow
+        self.state = replace(
+            self.state,
+            flow=flow.name,
+            version=flow.version,
+            language=self.state.language if self.state.language in flow.languages else flow.default_language,
+            versions={**self.state.versions, flow.name: flow.version},
+            stack=stack,
+        )
+
+    def _stuck(self, why: str, otherwise: str | None) -> Outcome:
+        self.facts.append(Trouble(self.state.node, why))
+        return Go(otherwise)
 
     def _rescue(self, limit: Literal["steps", "text"]) -> Outcome:
         """A limit never drops the caller: on to the fallback, and when that meets a limit too, to the last resort."""
         self.facts.append(LimitReached(self.state.node, limit))
         self.state = replace(self.state, rescues=self.state.rescues + 1)
         if limit == "text":
-            self.instructions = [one for one in self.instructions if isinstance(one, SendSms)]
+            self.instructions = [one for one in self.instructions if isinstance(one, ONCE)]
         return Go(self.flow.fallback) if self.state.rescues == 1 else self._last_resort()
 
     def _last_resort(self) -> Outcome:
@@ -300,6 +359,9 @@ class _Run:
             sensitive=tuple(dict.fromkeys((*self.state.sensitive, *going.sensitive, *derived))),
             language=going.language or self.state.language,
         )
+        if going.customer:
+            customer = {**self.state.call.customer, **going.customer}
+            self.state = replace(self.state, call=replace(self.state.call, customer=customer))
 
     def _take(self, instructions: tuple[Instruction, ...], facts: tuple[Fact, ...]) -> None:
         self.facts.extend(map(self._masked, facts))
@@ -349,12 +411,27 @@ class _View:
     def pending(self) -> Mapping[str, Any]:
         return self.state.pending
 
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        return self.state.variables
+
+    @property
+    def place(self) -> str:
+        return f"{self.state.flow}/{self.state.node}"
+
     def prompt(self, prompt: PromptText | None, **extra: Any) -> tuple[Prompt, ...]:
-        parts = (self._part(part, extra) for part in (prompt.parts if prompt else ()))
+        parts = (self._part(part, extra) for part in (self._written_out(prompt) if prompt else ()))
         return tuple(part for part in parts if not isinstance(part, Say) or part.text)
 
     def text(self, text: Text, **extra: Any) -> str:
         return self._fill(text, self.language, extra)
+
+    def fill(self, template: Template, *, in_url: bool = False) -> str:
+        try:
+            return expressions.fill(template, self._names({}), in_url=in_url)
+        except BadTemplate as error:
+            self.troubles.append(Trouble(self.state.node, f"a text cannot be filled in: {error}"))
+            return ""
 
     def holds(self, condition: Condition) -> bool:
         try:
@@ -365,6 +442,17 @@ class _View:
 
     def facts_for_agent(self) -> dict[str, str]:
         return {name: str(value) for name, value in self.state.variables.items() if name not in self.state.sensitive}
+
+    def hours(self, name: str) -> OpeningTimes:
+        return self.flow.hours[name]
+
+    def _written_out(self, prompt: PromptText) -> Iterator[SpokenPart | PlayedPart]:
+        """The prompt's parts, with those of shared prompts in their place."""
+        for part in prompt.parts:
+            if isinstance(part, SharedPart):
+                yield from self._written_out(self.flow.prompts[part.name])
+            else:
+                yield part
 
     def _part(self, part: Any, extra: Mapping[str, Any]) -> Prompt:
         if isinstance(part, PlayedPart):
@@ -397,6 +485,7 @@ class _View:
             "vars": self.state.variables,
             "customer": call.customer,
             "call": {"caller": call.caller, "called": call.called, "language": self.state.language},
+            "queue": call.queue,
             "now": expressions.clock_names(call.now.astimezone(self.flow.zone)),
             **extra,
         }

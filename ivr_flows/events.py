@@ -12,6 +12,8 @@ MAX_HEARD_CHARS = 500
 MAX_DIGITS = 64
 KEYS = "0123456789*#"
 
+LookupProblem = Literal["timeout", "unreachable", "refused", "too large", "no JSON"]
+"""`refused` is our own refusal: an address that must not be asked."""
 TransferStatus = Literal["completed", "busy", "no-answer", "failed", "canceled"]
 
 
@@ -67,12 +69,25 @@ class TransferEnded:
 class QueueLeft:
     """The caller left the queue.
 
-    "answered", "callback" and "abandoned" end the flow's part in the call. Any other reason ("timeout", "overflow",
-    "no_agents", "voicemail", …) goes on at the queue node's `unanswered` way.
+    "answered", "callback" and "abandoned" end the flow's part in the call. "callback_asked" goes on at the queue node's
+    `callback` way, any other reason ("timeout", "overflow", "no_agents", "voicemail", …) at its `unanswered` way.
     """
 
     reason: str
     kind: Literal["queue_left"] = "queue_left"
+
+
+@dataclass(frozen=True, slots=True)
+class LookupAnswered:
+    """A web service answered, or did not: then `problem` says why, and `status` is None unless it got that far.
+
+    `json` is the answer's content, None for an answer without one.
+    """
+
+    status: int | None = None
+    json: Any = None
+    problem: LookupProblem | None = None
+    kind: Literal["lookup_answered"] = "lookup_answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +115,7 @@ CallEvent = (
     | RecordingLeft
     | TransferEnded
     | QueueLeft
+    | LookupAnswered
     | CallerHungUp
     | Continued
 )

@@ -3,7 +3,8 @@
 No loops, no calls, no assignment, no attributes of Python objects, and only the filters below: what is left costs
 time in proportion to its own length, so a hostile template can neither reach out of the sandbox nor hold up a call.
 That is checked when the flow is loaded; lengths and numbers that depend on the caller are checked when the text is
-filled in.
+filled in. So is the time it takes, counted in work done and not in seconds: a text that is asked for twice must come
+out the same on a busy machine and on an idle one.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 from jinja2 import ChainableUndefined, TemplateSyntaxError, nodes
 from jinja2.filters import FILTERS as JINJA_FILTERS
@@ -21,10 +24,13 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
 
-NAMES = ("vars", "customer", "call", "now", "value")
+NAMES = ("vars", "customer", "call", "now", "value", "queue")
 MAX_TEMPLATE_CHARS = 4000
 MAX_TEXT_CHARS = 3000
 MAX_NUMBER = 10**15
+MAX_NESTING = 50  # Python itself gives up at 200 brackets inside each other
+MAX_WORK = 100_000  # characters handled by operators, filters and look-ups while one text is filled in: milliseconds
+CLOCK_NAMES = frozenset({"hour", "minute", "weekday", "date"})
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _ALLOWED = (
@@ -77,6 +83,10 @@ class BadTemplate(ValueError):
     """The template cannot be used; the message says why in a sentence's rest ("uses loops; …")."""
 
 
+class TooMuchWork(Exception):
+    """A text or a condition took too long to work out."""
+
+
 class TextTooLong(Exception):
     """A text grew over MAX_TEXT_CHARS while it was filled in."""
 
@@ -104,7 +114,31 @@ def _kept_short(function: Callable[..., Any]) -> Callable[..., Any]:
     return short
 
 
+_Result = TypeVar("_Result")
+_work_left: ContextVar[list[int] | None] = ContextVar("work_left", default=None)
+
+
+def _within_limits(work: Callable[[], _Result]) -> _Result:
+    """Do this with a fresh allowance of work."""
+    token = _work_left.set([MAX_WORK])
+    try:
+        return work()
+    finally:
+        _work_left.reset(token)
+
+
+def _spend(value: Any) -> None:
+    """Count the handling of this value; TooMuchWork when the allowance is used up."""
+    left = _work_left.get()
+    if left is None:  # while the flow is read
+        return
+    left[0] -= 1 + (len(value) if isinstance(value, str | list | tuple | dict) else 0)
+    if left[0] < 0:
+        raise TooMuchWork(f"takes more than {MAX_WORK:,} steps to work out")
+
+
 def _check_size(value: Any) -> Any:
+    _spend(value)
     if isinstance(value, str) and len(value) > MAX_TEXT_CHARS:
         raise TextTooLong
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
@@ -137,8 +171,8 @@ TESTS = {
 class _Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "+", "-"})
 
-    def __init__(self) -> None:
-        super().__init__(undefined=ChainableUndefined, autoescape=False, keep_trailing_newline=False)
+    def __init__(self, finalize: Callable[[Any], str] | None = None) -> None:
+        super().__init__(undefined=ChainableUndefined, autoescape=False, keep_trailing_newline=False, finalize=finalize)
         self.filters = dict(FILTERS)
         self.tests = dict(TESTS)
         self.globals = {}
@@ -148,6 +182,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
+        _spend(None)
         if isinstance(obj, Mapping) and isinstance(argument, str) and argument in obj:
             return obj[argument]
         if isinstance(obj, list | tuple) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
@@ -166,9 +201,17 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float)
 
 
-_SANDBOX = _Sandbox()
+def _printed(value: Any) -> str:
+    """What goes into the text: a list or a mapping only as long as a text may be."""
+    _spend(value)
+    return str(_check_size(str(value)))
 
 
+_SANDBOX = _Sandbox(finalize=_printed)
+_URL_SANDBOX = _Sandbox(finalize=lambda value: quote(_printed(value), safe=""))
+
+
+@lru_cache(maxsize=8192)
 def check_template(source: str) -> None:
     """BadTemplate when the text is no safe template."""
     if len(source) > MAX_TEMPLATE_CHARS:
@@ -178,6 +221,7 @@ def check_template(source: str) -> None:
     _check_tree(_parsed(lambda: _SANDBOX.parse(source)))
 
 
+@lru_cache(maxsize=8192)
 def check_expression(source: str) -> None:
     """BadTemplate when the condition is no safe expression."""
     if len(source) > MAX_TEMPLATE_CHARS:
@@ -185,8 +229,8 @@ def check_expression(source: str) -> None:
     _check_tree(_parsed(lambda: _whole_expression(source)))
 
 
-def fill(source: str, names: Mapping[str, Any]) -> str:
-    """The text with its variables filled in; missing ones become "".
+def fill(source: str, names: Mapping[str, Any], *, in_url: bool = False) -> str:
+    """The text with its variables filled in; missing ones become "". `in_url` percent-encodes what is filled in.
 
     TextTooLong when the result passes MAX_TEXT_CHARS; BadTemplate when it cannot be worked out (a word compared with
     a number).
@@ -194,7 +238,7 @@ def fill(source: str, names: Mapping[str, Any]) -> str:
     if _is_plain(source):
         return source
     try:
-        text = _template(source).render(names)
+        text = _within_limits(lambda: str(_template(source, in_url).render(names)))
     except TextTooLong:
         raise
     except Exception as error:  # whatever the author's template does must not end the call
@@ -211,7 +255,7 @@ def speakable(text: str) -> str:
 def evaluate(source: str, names: Mapping[str, Any]) -> bool:
     """Whether the condition holds. TextTooLong and BadTemplate as for `fill`."""
     try:
-        return bool(_expression(source)(**names))
+        return _within_limits(lambda: bool(_expression(source)(**names)))
     except TextTooLong:
         raise
     except Exception as error:  # as above
@@ -228,7 +272,12 @@ def clock_names(now: datetime) -> dict[str, Any]:
 
 def variables_used(source: str) -> set[str]:
     """Names looked up in `vars`, for the linter: {{ vars.account }} uses "account"."""
-    return set(re.findall(r"\bvars\.([A-Za-z_][A-Za-z0-9_]*)", source))
+    return names_used(source, "vars")
+
+
+def names_used(source: str, of: str) -> set[str]:
+    """What a text or a condition looks up in one of NAMES: `now.hour < 9` uses "hour" of "now"."""
+    return set(re.findall(rf"(?<![\w.]){of}\.([A-Za-z_][A-Za-z0-9_]*)", source)) if f"{of}." in source else set()
 
 
 def _is_plain(source: str) -> bool:
@@ -253,11 +302,13 @@ def _parsed(parse: Callable[[], nodes.Node]) -> nodes.Node:
 
 
 def _check_tree(tree: nodes.Node) -> None:
-    waiting: list[nodes.Node] = [tree]
+    waiting = [(tree, 0)]
     while waiting:
-        node = waiting.pop()
+        node, depth = waiting.pop()
+        if depth > MAX_NESTING:
+            raise BadTemplate("is nested too deeply")
         _check_node(node)
-        waiting.extend(node.iter_child_nodes())
+        waiting.extend((child, depth + 1) for child in node.iter_child_nodes())
 
 
 def _check_node(node: nodes.Node) -> None:
@@ -279,9 +330,9 @@ def _reason(error: Exception) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _template(source: str) -> Any:
+def _template(source: str, in_url: bool) -> Any:
     check_template(source)
-    return _SANDBOX.from_string(source)
+    return (_URL_SANDBOX if in_url else _SANDBOX).from_string(source)
 
 
 @lru_cache(maxsize=4096)
@@ -292,6 +343,7 @@ def _expression(source: str) -> Callable[..., Any]:
 
 
 __all__ = [
+    "CLOCK_NAMES",
     "BadTemplate",
     "TextTooLong",
     "check_expression",
@@ -299,6 +351,7 @@ __all__ = [
     "clock_names",
     "evaluate",
     "fill",
+    "names_used",
     "speakable",
     "spelled",
     "variables_used",

@@ -173,6 +173,104 @@ class VoicemailLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the caller said into a recording that the flow went on from. `reference` is the host's way to find it."""
+
+    node: str
+    reference: str
+    duration_s: float
+    kind: Literal["recorded"] = "recorded"
+
+    def describe(self) -> str:
+        return f"recorded {self.duration_s:.0f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    node: str
+    seconds: int
+    kind: Literal["waited"] = "waited"
+
+    def describe(self) -> str:
+        return f"waited {self.seconds} s"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitTaken:
+    """Which share of the calls this one fell into, by chance and once for all its life."""
+
+    node: str
+    way: str
+    kind: Literal["split_taken"] = "split_taken"
+
+    def describe(self) -> str:
+        return f"by chance: {self.way}"
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyAnswered:
+    """One answer. `score` is the answer as a number where the question has a scale, None elsewhere."""
+
+    node: str
+    survey: str
+    question: str
+    answer: str
+    score: int | None
+    by: Literal["key", "voice"]
+    kind: Literal["survey_answered"] = "survey_answered"
+
+    def describe(self) -> str:
+        return f"{self.survey}, {self.question.replace('_', ' ')}: {self.answer}"
+
+
+@dataclass(frozen=True, slots=True)
+class SurveySkipped:
+    """A question that got no answer that could be taken."""
+
+    node: str
+    survey: str
+    question: str
+    kind: Literal["survey_skipped"] = "survey_skipped"
+
+    def describe(self) -> str:
+        return f"{self.survey}, {self.question.replace('_', ' ')}: no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationPassed:
+    """The caller gave what only this customer knows. What was given is told nowhere."""
+
+    node: str
+    kind: Literal["verification_passed"] = "verification_passed"
+
+    def describe(self) -> str:
+        return "was verified"
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationFailed:
+    """One wrong attempt; `left` more are allowed before the lock-out."""
+
+    node: str
+    left: int
+    kind: Literal["verification_failed"] = "verification_failed"
+
+    def describe(self) -> str:
+        return f"was not verified, {self.left} {'attempt' if self.left == 1 else 'attempts'} left"
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationLocked:
+    """Too many wrong attempts, in this call or in those shortly before: no more are taken."""
+
+    node: str
+    kind: Literal["verification_locked"] = "verification_locked"
+
+    def describe(self) -> str:
+        return "is locked out after too many wrong attempts"
+
+
+@dataclass(frozen=True, slots=True)
 class TransferStarted:
     node: str
     to: str
@@ -206,6 +304,20 @@ class FlowEntered:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowReturned:
+    """A subflow is done: the call is back at the node that called it, at the version it was in."""
+
+    flow: str
+    version: str
+    node: str  # the one that called
+    result: str  # "" when the subflow named none
+    kind: Literal["flow_returned"] = "flow_returned"
+
+    def describe(self) -> str:
+        return f"came back to flow {self.flow}" + (f": {self.result.replace('_', ' ')}" if self.result else "")
+
+
+@dataclass(frozen=True, slots=True)
 class SmsRequested:
     node: str
     text: str
@@ -213,6 +325,66 @@ class SmsRequested:
 
     def describe(self) -> str:
         return "was sent a text"
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """A web service was asked. `outcome` is its status or what went wrong; of the address only `host` is told."""
+
+    node: str
+    host: str
+    outcome: str
+    kind: Literal["looked_up"] = "looked_up"
+
+    def describe(self) -> str:
+        return f"asked {self.host}: {self.outcome}"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerChanged:
+    """Which fields of the record were written, not what."""
+
+    node: str
+    fields: tuple[str, ...]
+    kind: Literal["customer_changed"] = "customer_changed"
+
+    def describe(self) -> str:
+        return f"changed in the record: {', '.join(self.fields)}"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerChecked:
+    """What the record said: `known` or `not known`, or when it was last heard of."""
+
+    node: str
+    found: str
+    kind: Literal["customer_checked"] = "customer_checked"
+
+    def describe(self) -> str:
+        return f"the caller is {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackAgreed:
+    """`at` is the beginning of the agreed time (ISO 8601, UTC), "" for as soon as somebody is free."""
+
+    node: str
+    queue: str
+    number: str
+    at: str
+    kind: Literal["callback_agreed"] = "callback_agreed"
+
+    def describe(self) -> str:
+        return f"is to be called back at {self.number} for {self.queue}: {self.at or 'as soon as somebody is free'}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackDeclined:
+    node: str
+    kind: Literal["callback_declined"] = "callback_declined"
+
+    def describe(self) -> str:
+        return "wanted no callback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,10 +450,24 @@ Fact = (
     | QueueJoined
     | QueueGone
     | VoicemailLeft
+    | Recorded
+    | Waited
+    | SplitTaken
+    | SurveyAnswered
+    | SurveySkipped
+    | VerificationPassed
+    | VerificationFailed
+    | VerificationLocked
     | TransferStarted
     | TransferFinished
     | FlowEntered
+    | FlowReturned
     | SmsRequested
+    | LookedUp
+    | CustomerChanged
+    | CustomerChecked
+    | CallbackAgreed
+    | CallbackDeclined
     | Trouble
     | LimitReached
     | CallerLeft

@@ -26,8 +26,13 @@ class Fault:
     severity: Severity = "error"
 
     def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.said}"
+
+    @property
+    def said(self) -> str:
+        """The message with node and field, without the place."""
         where = ", ".join(filter(None, [self.node and f"node {self.node}", self.field and f"field {self.field}"]))
-        return f"{self.file}:{self.line}:{self.column}: " + (f"{where}: " if where else "") + self.message
+        return (f"{where}: " if where else "") + self.message
 
 
 class FlowError(Exception):
@@ -46,7 +51,7 @@ def short(value: object, max_chars: int = 60) -> str:
 
 def nearest(wrong: str, known: Iterable[str]) -> str:
     """The end of a message about a wrong name: the names that look like it, or what there is to choose from."""
-    names = sorted(known)
+    names = sorted(map(short, known))
     close = difflib.get_close_matches(wrong[:100], names, n=2)
     if close:
         return f"; did you mean {' or '.join(map(repr, close))}?"

@@ -1,7 +1,7 @@
 """What the engine asks the host to do. Plain frozen data: the host turns it into TwiML, jobs and records.
 
-A step's instructions are performed in order. Say, Play and SendSms go straight on to the next one; every other kind
-ends the step, and the call comes back to the engine with an event (see `events.py`), except after Hangup.
+A step's instructions are performed in order. Say, Play and those of `ONCE` go straight on to the next one; every other
+kind ends the step, and the call comes back to the engine with an event (see `events.py`), except after Hangup.
 """
 
 from __future__ import annotations
@@ -71,6 +71,37 @@ class RecordVoicemail:
 
 
 @dataclass(frozen=True, slots=True)
+class Announcements:
+    """What the house's own loop tells a waiting caller, and how many seconds lie between two tellings."""
+
+    position: bool = True
+    wait: bool = True
+    message: bool = True  # offer to leave a message instead, with the star key
+    every_s: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Say the prompts and record what the caller says, as part of the call's record; comes back as RecordingLeft."""
+
+    prompts: tuple[Prompt, ...]
+    language: str
+    max_length_s: int = 60
+    finish_key: str = "#"
+    silence_s: int = 5
+    beep: bool = True
+    kind: Literal["record"] = "record"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Say nothing for a while; comes back as Continued."""
+
+    seconds: int
+    kind: Literal["pause"] = "pause"
+
+
+@dataclass(frozen=True, slots=True)
 class EnterQueue:
     """Let the caller wait for a person in `queue`; comes back as QueueLeft.
 
@@ -82,6 +113,11 @@ class EnterQueue:
     priority_min: int
     language: str
     facts: Mapping[str, str] = field(default_factory=dict)
+    skills: tuple[str, ...] = ()
+    max_wait_s: int | None = None  # None: as long as the queue allows
+    wait_flow: str = ""  # a small flow that plays while the caller waits; "": the house's own loop
+    callback_key: str = ""  # pressed in the house's loop: QueueLeft("callback_asked")
+    announcements: Announcements = Announcements()
     kind: Literal["enter_queue"] = "enter_queue"
 
 
@@ -105,14 +141,67 @@ class TransferToAgent:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUp:
+    """Ask a web service and come back with LookupAnswered, while the caller hears `hold` if it takes long.
+
+    `url` is complete, its variables percent-encoded. `secrets` are headers whose values only the host knows, by the
+    secret's name. `body` is the text to send, of `content_type`. An answer may be kept for `cache_s` seconds.
+    """
+
+    node: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+    content_type: str = ""
+    timeout_s: float = 4.0
+    cache_s: int = 0
+    hold: tuple[Prompt, ...] = ()
+    language: str = "en"
+    kind: Literal["look_up"] = "look_up"
+
+
+@dataclass(frozen=True, slots=True)
 class SendSms:
-    """Send a text to the caller's own number.
+    """Send a text to the caller's own number, now or when the call is over.
 
     Done once, when the step is first committed, never when it is repeated.
     """
 
     text: str
+    when: Literal["now", "after_call"] = "now"
     kind: Literal["send_sms"] = "send_sms"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeCustomer:
+    """Write these fields into the caller's record: name, language, and fields of the company's own ("" empties one).
+
+    Done once.
+    """
+
+    changes: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    kind: Literal["change_customer"] = "change_customer"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCallback:
+    """Write down that this number is to be called back for `queue`. Done once.
+
+    `at` and `until` bound the agreed time (ISO 8601, UTC); both None: as soon as somebody is free. `facts` is what the
+    agent should see.
+    """
+
+    queue: str
+    number: str
+    at: str | None
+    until: str | None
+    priority_min: int
+    language: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    kind: Literal["request_callback"] = "request_callback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +211,25 @@ class Hangup:
     kind: Literal["hangup"] = "hangup"
 
 
-Instruction = Say | Play | Listen | RecordVoicemail | EnterQueue | TransferToNumber | TransferToAgent | SendSms | Hangup
+Instruction = (
+    Say
+    | Play
+    | Listen
+    | RecordVoicemail
+    | Record
+    | Pause
+    | EnterQueue
+    | TransferToNumber
+    | TransferToAgent
+    | LookUp
+    | SendSms
+    | ChangeCustomer
+    | RequestCallback
+    | Hangup
+)
+
+ONCE = (SendSms, ChangeCustomer, RequestCallback)
+"""What is done when a step is first committed and left out when it is repeated; the caller hears nothing of it."""
 
 _ADAPTER: TypeAdapter[tuple[Instruction, ...]] = TypeAdapter(
     tuple[Annotated[Instruction, Field(discriminator="kind")], ...]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Union, get_args, get_origin
 from zoneinfo import ZoneInfo
@@ -14,8 +15,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ivr_flows.faults import Fault, FlowError, nearest, short
+from ivr_flows.includes import ENDING, IncludeLookup, nothing_included, parts_of, whole_text
 from ivr_flows.lint import NOTHING_KNOWN, Finding, Known, lint
 from ivr_flows.nodes import KINDS, Node
+from ivr_flows.nodes.hours import OpeningHours
 from ivr_flows.patterns import (
     COUNTRY_PATTERN,
     E164_PATTERN,
@@ -25,11 +28,12 @@ from ivr_flows.patterns import (
     NODE_ID_PATTERN,
     VARIABLE_PATTERN,
 )
-from ivr_flows.schema import MAX_NODES, Flow, FlowHeader
+from ivr_flows.schema import MAX_NODES, Flow, FlowHeader, Shared
+from ivr_flows.texts import PromptText, Target
 from ivr_flows.yaml_reader import MAX_BYTES, Document, Path, read_yaml
 
 _FLOW_NAME = re.compile(NODE_ID_PATTERN)
-_FORMS = {
+FORMS = {
     NODE_ID_PATTERN: "a name of small letters, digits, _ and -",
     VARIABLE_PATTERN: "a name of small letters, digits and _",
     GOAL_PATTERN: "a name of small letters, digits and _",
@@ -45,17 +49,87 @@ def version_of(text: str) -> str:
     return hashlib.sha256(text.replace("\r\n", "\n").encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def load_flow(text: str, name: str, *, file: str | None = None, known: Known = NOTHING_KNOWN) -> Flow:
+def load_flow(
+    text: str,
+    name: str,
+    *,
+    file: str | None = None,
+    known: Known = NOTHING_KNOWN,
+    includes: IncludeLookup = nothing_included,
+) -> Flow:
     """Read and check a flow. FlowError with every fault (file, line, column, node, field, what is accepted) when it
     cannot be used.
 
     `name` is what other flows and entry points call it: the file's name without .yaml. `file` is only for messages.
+    `includes` finds the files that it includes, where these are not in the text already (a whole text, see includes).
     """
+    text = whole_text(text, includes)
+    reading = read_flow(text, name, file=file, known=known)
+    if reading.header is None or reading.errors:
+        raise FlowError(reading.errors)
+    return Flow(
+        name=name,
+        version=version_of(text),
+        title=reading.header.title,
+        languages=reading.header.languages,
+        start=reading.header.start,
+        fallback=reading.header.fallback,
+        zone=ZoneInfo(reading.header.zone),
+        limits=reading.header.limits,
+        nodes=reading.nodes,
+        warnings=tuple(_in_order(reading.faults, file or f"{name}.yaml")),
+        prompts=reading.header.prompts,
+        hours=reading.header.hours,
+    )
+
+
+def check(
+    text: str,
+    name: str,
+    known: Known = NOTHING_KNOWN,
+    *,
+    file: str | None = None,
+    includes: IncludeLookup = nothing_included,
+) -> list[Fault]:
+    """Every fault and warning of a flow, in the order of the file; never raises. With errors the flow cannot go live.
+
+    One mistake hides as little as possible: the nodes that can be read are checked beside those that cannot.
+    """
+    try:
+        faults = read_flow(whole_text(text, includes), name, file=file, known=known).faults
+    except FlowError as error:
+        return list(error.faults)
+    return _in_order(faults, file or f"{name}.yaml")
+
+
+def _in_order(faults: Iterable[Fault], file: str) -> list[Fault]:
+    """The file's own faults first, then those of the files it includes."""
+    return sorted(faults, key=lambda fault: (fault.file != file, fault.file, fault.line, fault.column))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A flow file as far as it can be read: `nodes` are those whose fields are right, `header` is None when its are
+    not.
+    """
+
+    document: Document
+    header: FlowHeader | None
+    nodes: Mapping[str, Node]
+    faults: list[Fault]
+
+    @property
+    def errors(self) -> list[Fault]:
+        return [fault for fault in self.faults if fault.severity == "error"]
+
+
+def read_flow(text: str, name: str, *, file: str | None = None, known: Known = NOTHING_KNOWN) -> Reading:
+    """Read and check a flow, whatever is wrong with its fields. FlowError when it is no YAML mapping at all."""
     file = file or f"{name}.yaml"
     if not _FLOW_NAME.match(name):
         raise FlowError([Fault(f"'{short(name)}' is not a name for a flow: use small letters, digits, _ and -", file)])
-    document = read_yaml(text, file)
-    return _Loader(document, file).load(name, version_of(text), known)
+    own, included = parts_of(text)
+    return _Loader(read_yaml(own, file), file, included).read(known)
 
 
 def load_flow_file(path: FilePath, *, known: Known = NOTHING_KNOWN) -> Flow:
@@ -79,42 +153,33 @@ def read_flow_text(path: FilePath) -> str:
 
 
 class _Loader:
-    def __init__(self, document: Document, file: str) -> None:
+    def __init__(self, document: Document, file: str, included: Mapping[str, str]) -> None:
         self.document = document
         self.file = file
         self.faults: list[Fault] = []
+        self.shared = SharedPieces(included, document, file)
 
-    def load(self, name: str, version: str, known: Known) -> Flow:
+    def read(self, known: Known) -> Reading:
         value = self.document.value
         if not isinstance(value, dict):
             raise FlowError([self._fault("a flow file is a mapping: title, languages, start, fallback, nodes", ())])
         header = self._header(value)
+        if header is not None:
+            header = self.shared.added_to(header)
+            self.faults.extend(self.shared.faults)
         nodes = self._nodes(value)
-        if self.faults or header is None:
-            raise FlowError(self.faults)
-        findings = [self._from_finding(finding) for finding in lint(header, nodes, known)]
-        if any(fault.severity == "error" for fault in findings):
-            raise FlowError(fault for fault in findings if fault.severity == "error")
-        return Flow(
-            name=name,
-            version=version,
-            title=header.title,
-            languages=header.languages,
-            start=header.start,
-            fallback=header.fallback,
-            zone=ZoneInfo(header.zone),
-            limits=header.limits,
-            nodes=nodes,
-            warnings=tuple(sorted(findings, key=lambda fault: (fault.line, fault.column))),
-        )
+        if header is not None and nodes:
+            unread = self._ids(value) - nodes.keys()
+            self.faults.extend(map(self._from_finding, lint(header, nodes, known, unread)))
+        return Reading(self.document, header, nodes, self.faults)
 
     def _header(self, value: Mapping[str, Any]) -> FlowHeader | None:
-        fields = {key: item for key, item in value.items() if key != "nodes"}
+        fields = {key: item for key, item in value.items() if key not in ("nodes", "scenarios")}
         try:
             return FlowHeader.model_validate(fields)
         except ValidationError as error:
             self.faults.extend(
-                faults_from_pydantic(error, FlowHeader, self.document, self.file, extra_fields=("nodes",))
+                faults_from_pydantic(error, FlowHeader, self.document, self.file, extra_fields=("nodes", "scenarios"))
             )
             return None
 
@@ -128,6 +193,11 @@ class _Loader:
             return {}
         read = {id_: self._node(id_, fields) for id_, fields in nodes.items()}
         return {id_: node for id_, node in read.items() if node is not None}
+
+    @staticmethod
+    def _ids(value: Mapping[str, Any]) -> set[str]:
+        nodes = value.get("nodes")
+        return set(nodes) if isinstance(nodes, dict) else set()
 
     def _node(self, id_: str, fields: Any) -> Node | None:
         at: Path = ("nodes", id_)
@@ -161,6 +231,10 @@ class _Loader:
 
     def _from_finding(self, finding: Finding) -> Fault:
         base: Path = ("nodes", finding.node) if finding.node else ()
+        if not finding.node and finding.field[:2] in self.shared.homes:
+            document, file = self.shared.homes[finding.field[:2]]
+            line, column = document.place_of_key(finding.field)
+            return Fault(finding.message, file, line, column, "", _field_name(finding.field), finding.severity)
         return self._fault(
             finding.message,
             base + finding.field,
@@ -187,6 +261,67 @@ class _Loader:
         return Fault(message, self.file, line, column, node, field, severity)
 
 
+class SharedPieces:
+    """The prompts and hours of a flow and of every file it includes, each with the file where it stands."""
+
+    def __init__(self, texts: Mapping[str, str], document: Document, file: str) -> None:
+        self.faults: list[Fault] = []
+        self.homes: dict[Path, tuple[Document, str]] = {}
+        self._texts = texts
+        self._document = document
+        self._file = file
+        self._done: set[str] = set()
+        self._prompts: dict[str, PromptText] = {}
+        self._hours: dict[str, OpeningHours] = {}
+
+    def added_to(self, header: FlowHeader) -> FlowHeader:
+        """The header with all that it may name."""
+        self._take(header, self._document, self._file, ())
+        return header.model_copy(update={"prompts": self._prompts, "hours": self._hours})
+
+    def _take(self, pieces: Shared, document: Document, file: str, chain: tuple[str, ...]) -> None:
+        for field, kept in (("prompts", self._prompts), ("hours", self._hours)):
+            for name, piece in getattr(pieces, field).items():
+                if name in kept:
+                    other, where = self.homes[field, name]
+                    first = f"{FilePath(where).name}, line {other.place_of_key((field, name))[0]}"
+                    self._add(f"there is '{short(name)}' already, in {first}", document, file, (field, name))
+                    continue
+                kept[name] = piece
+                self.homes[field, name] = (document, file)
+        for number, name in enumerate(pieces.include):
+            self._include(name, document, file, ("include", number), chain)
+
+    def _include(self, name: str, document: Document, file: str, at: Path, chain: tuple[str, ...]) -> None:
+        if name in chain:
+            round_ = " → ".join((*chain[chain.index(name) :], name))
+            self._add(f"goes round in a ring of files that include each other: {round_}", document, file, at)
+        elif name not in self._texts:
+            why = f"there is no file {name}{ENDING} beside this one"
+            self._add(f"{why} (20 files of together 1 MB may be included)", document, file, at)
+        elif name not in self._done:
+            self._done.add(name)
+            self._read(name, (*chain, name))
+
+    def _read(self, name: str, chain: tuple[str, ...]) -> None:
+        file = str(FilePath(self._file).with_name(f"{name}{ENDING}"))
+        try:
+            document = read_yaml(self._texts[name], file)
+        except FlowError as error:
+            self.faults.extend(error.faults)
+            return
+        try:
+            pieces = Shared.model_validate(document.value)
+        except ValidationError as error:
+            self.faults.extend(faults_from_pydantic(error, Shared, document, file))
+            return
+        self._take(pieces, document, file, chain)
+
+    def _add(self, message: str, document: Document, file: str, at: Path) -> None:
+        line, column = document.place_of_key(at)
+        self.faults.append(Fault(message, file, line, column, field=_field_name(at)))
+
+
 def faults_from_pydantic(
     error: ValidationError,
     model: type[BaseModel],
@@ -208,6 +343,8 @@ def faults_from_pydantic(
         loc = tuple(part for part in problem["loc"] if part != "[key]")
         accepted = [*_fields_at(model, loc[:-1]), *extra_fields]
         message = _in_plain_words(problem["type"], problem["msg"], problem.get("ctx", {}), loc, accepted)
+        if problem["type"] == "missing" and _is_target(model, loc):
+            message += ": name the node to go on to, or the call comes to a dead end"
         place = base + (loc[:-1] if problem["type"] == "missing" else loc)
         on_key = problem["type"] in ("missing", "extra_forbidden") or loc != problem["loc"]
         line, column = document.place_of_key(place) if on_key else document.place_of_value(place)
@@ -227,8 +364,25 @@ def _field_name(loc: Path) -> str:
     return name.removeprefix(".")
 
 
+def _is_target(model: type[BaseModel], loc: Path) -> bool:
+    """Whether the field at this place names the node to go on to."""
+    return _names_a_node(_model_at(model, loc[:-1]), str(loc[-1]))
+
+
+def _names_a_node(model: type[BaseModel] | None, name: str) -> bool:
+    fields = model.model_fields.items() if model else ()
+    return any(info.annotation is Target for key, info in fields if name in (key, info.alias))
+
+
 def _fields_at(model: type[BaseModel], loc: Path) -> list[str]:
     """The fields that the mapping at this place may have."""
+    here = _model_at(model, loc)
+    if here is None:
+        return []
+    return [info.alias or name for name, info in here.model_fields.items() if name != "id"]
+
+
+def _model_at(model: type[BaseModel], loc: Path) -> type[BaseModel] | None:
     here: type[BaseModel] | None = model
     for part in loc:
         if isinstance(part, int) or here is None:
@@ -236,9 +390,7 @@ def _fields_at(model: type[BaseModel], loc: Path) -> list[str]:
         here = next(
             (_model_in(info.annotation) for name, info in here.model_fields.items() if part in (name, info.alias)), None
         )
-    if here is None:
-        return []
-    return [info.alias or name for name, info in here.model_fields.items() if name != "id"]
+    return here
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -264,7 +416,7 @@ def _in_plain_words(kind: str, message: str, context: Mapping[str, Any], loc: Pa
             return "must be text (put it in quotes)"
         case "string_pattern_mismatch":
             pattern = str(context.get("pattern"))
-            return f"must be {_FORMS[pattern]}" if pattern in _FORMS else f"must fit the pattern {pattern}"
+            return f"must be {FORMS[pattern]}" if pattern in FORMS else f"must fit the pattern {pattern}"
         case "int_type" | "int_parsing" | "int_from_float":
             return "must be a whole number"
         case "float_type" | "float_parsing":

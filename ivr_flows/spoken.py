@@ -35,6 +35,7 @@ DIGIT_WORDS = {
         "seis": "6", "siete": "7", "ocho": "8", "nueve": "9", "asterisco": "*", "almohadilla": "#", "numeral": "#",
     },
 }  # fmt: skip
+_NUMBER_WORDS = {"en": {"ten": 10}, "es": {"diez": 10}}
 _REPEAT_WORDS = {"en": {"double": 2, "triple": 3}, "es": {"doble": 2, "triple": 3}}
 # Said around a number and meaning nothing: "press one", "number two please", "oprima el dos"
 _AROUND_NUMBERS = {
@@ -131,6 +132,16 @@ def digits_said(heard: str, language: str) -> str | None:
         elif word not in around:
             return None
     return digits or None
+
+
+def number_said(heard: str, language: str) -> int | None:
+    """A number on a scale up to ten: "I'd say a ten", "eight", "8"; None when there is none, or more than one."""
+    numbers = _NUMBER_WORDS.get(_base(language), {})
+    named = [numbers[word] for word in words_of(heard) if word in numbers]
+    if len(named) == 1:
+        return named[0]
+    digits = digits_said(heard, language)
+    return int(digits) if digits is not None and digits.isdigit() and len(digits) <= 2 else None
 
 
 def yes_or_no(heard: str, language: str) -> bool | None:

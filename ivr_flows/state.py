@@ -16,7 +16,10 @@ from ivr_flows.facts import (
     NodeEntered,
     NotUnderstood,
     PersonAsked,
+    SurveyAnswered,
     TimedOut,
+    VerificationFailed,
+    VerificationPassed,
     WordsUnderstood,
 )
 from ivr_flows.instructions import Instruction
@@ -28,6 +31,9 @@ class CallContext:
 
     `now` must carry a zone (ValueError otherwise). `customer` is a small snapshot of plain values, for instance
     {"name": "Ana Ruiz", "is_known": True, "language": "es"}. `language` may be None: the flow's first language then.
+    `call_id` is the host's own name for the call: what a split's chance is drawn from, so that it falls the same way
+    however often it is asked. `customer["wrong_verifications"]`, if given, are the times (ISO 8601) of the customer's
+    wrong attempts since the last right one.
     """
 
     caller: str
@@ -36,6 +42,9 @@ class CallContext:
     customer: Mapping[str, Any] = field(default_factory=dict)
     language: str | None = None
     priority_min: int = 0
+    queue: Mapping[str, Any] = field(default_factory=dict)
+    """In a wait flow: {"name", "position", "low_min", "high_min", "waited_s"} of the caller's wait; minutes or None."""
+    call_id: str = ""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:
@@ -51,6 +60,16 @@ class PathStep:
     node: str
     title: str
     because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a subflow was called from, and goes back to."""
+
+    flow: str
+    version: str
+    node: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +95,7 @@ class State:
     sensitive: tuple[str, ...] = ()  # names of variables that must never be shown
     pending: dict[str, Any] = field(default_factory=dict)  # the current node's own notes
     versions: dict[str, str] = field(default_factory=dict)  # every flow this call has been in, at its pinned version
+    stack: tuple[Frame, ...] = ()  # the subflows the call is in, the outermost first
     path: tuple[PathStep, ...] = ()
     instructions: tuple[Annotated[Instruction, Field(discriminator="kind")], ...] = ()
     ended: bool = False
@@ -113,7 +133,11 @@ def extended_path(path: Iterable[PathStep], facts: Iterable[Fact]) -> tuple[Path
                 because = "no answer"
             case NotUnderstood():
                 because = "not understood"
-            case Collected():
+            case VerificationPassed():
+                because = "verified"
+            case VerificationFailed():
+                because = "not verified"
+            case Collected() | SurveyAnswered():
                 because = ""
             case NodeEntered(on_path=True):
                 stops.append(PathStep(fact.flow, fact.node, fact.title, because))

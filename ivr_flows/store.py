@@ -1,4 +1,4 @@
-"""The flows of a folder.
+"""The flows of a folder, and of whoever else publishes some.
 
 Picked up when their files change, never replaced by a broken one, kept for calls in progress.
 """
@@ -14,37 +14,42 @@ from typing import Protocol
 
 from ivr_flows.entry_points import EntryPoints, load_entry_points
 from ivr_flows.faults import Fault, FlowError
+from ivr_flows.includes import ENDING as INCLUDE_ENDING
+from ivr_flows.includes import included_from, is_include_file, whole_text
 from ivr_flows.lint import Known
 from ivr_flows.loader import load_flow, read_flow_text, version_of
 from ivr_flows.patterns import NODE_ID_PATTERN
 from ivr_flows.schema import Flow
 
 ENTRY_POINTS = "entry_points"
+SCENARIOS_ENDING = ".scenarios.yaml"
 _NAME = re.compile(NODE_ID_PATTERN)
 _VERSION = re.compile(r"[0-9a-f]{16}\Z")
 CHECK_EVERY_S = 1.0
 
 
 class VersionArchive(Protocol):
-    """Where good versions are kept, so that calls in progress and restarts find them. The host implements it on its
+    """Where versions are kept, and where it is said which one of each flow is live. The host implements it on its
     database.
 
-    Names and versions are short words of [a-z0-9_-]; the text is the whole file. All three may be called from several
+    Names and versions are short words of [a-z0-9_-]; the text is the whole file. All may be called from several
     processes.
     """
 
     def save(self, name: str, version: str, text: str) -> None:
-        """Keep this text and mark it as the newest good one of its name, also when it was there before."""
+        """The file of this flow holds this good text now: keep it. An archive that knows more authors than the file
+        decides whether it becomes the live one.
+        """
 
-    def latest(self, name: str) -> tuple[str, str] | None:
-        """Version and text of the newest good one; None when there is none."""
+    def live(self) -> Mapping[str, str]:
+        """The live version of every flow that has one."""
 
     def fetch(self, name: str, version: str) -> str | None:
         """The text of one version; None when it was never saved."""
 
 
 class MemoryArchive:
-    """For tests and for hosts that load flows once."""
+    """For tests and for hosts that load flows once. The newest file is live."""
 
     def __init__(self) -> None:
         self._texts: dict[tuple[str, str], str] = {}
@@ -54,16 +59,15 @@ class MemoryArchive:
         self._texts[name, version] = text
         self._latest[name] = version
 
-    def latest(self, name: str) -> tuple[str, str] | None:
-        version = self._latest.get(name)
-        return None if version is None else (version, self._texts[name, version])
+    def live(self) -> Mapping[str, str]:
+        return dict(self._latest)
 
     def fetch(self, name: str, version: str) -> str | None:
         return self._texts.get((name, version))
 
 
 class FolderArchive:
-    """Versions as files: <folder>/<name>/<version>.yaml, and <name>/latest naming the newest good one."""
+    """Versions as files: <folder>/<name>/<version>.yaml, and <name>/latest naming the newest good one: that is live."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -74,10 +78,9 @@ class FolderArchive:
         _replace(place / f"{version}.yaml", text)
         _replace(place / "latest", version)
 
-    def latest(self, name: str) -> tuple[str, str] | None:
-        version = _read(self._folder / name / "latest")
-        text = None if version is None else self.fetch(name, version)
-        return None if version is None or text is None else (version, text)
+    def live(self) -> Mapping[str, str]:
+        versions = ((path.parent.name, _read(path)) for path in self._folder.glob("*/latest"))
+        return {name: version for name, version in versions if version is not None}
 
     def fetch(self, name: str, version: str) -> str | None:
         return _read(self._folder / name / f"{version}.yaml")
@@ -98,6 +101,16 @@ def _read(path: Path) -> str | None:
         return None
 
 
+def flow_files(folder: Path) -> list[Path]:
+    """The files of a folder that hold a flow, or the entry points, in order."""
+    return [path for path in sorted(folder.glob("*.yaml")) if not is_scenarios_file(path) and not is_include_file(path)]
+
+
+def is_scenarios_file(path: Path) -> bool:
+    """Test calls stand beside their flow in <flow>.scenarios.yaml: no flow of their own."""
+    return path.name.endswith(SCENARIOS_ENDING)
+
+
 def _look(path: Path) -> tuple[int, int, int] | None:
     """What tells a changed file from an unchanged one; None for one that was removed since the folder was listed."""
     try:
@@ -110,10 +123,10 @@ def _look(path: Path) -> tuple[int, int, int] | None:
 class FlowStore:
     """The flows of a folder by name, at their live version or at a pinned one.
 
-    A file is looked at when a flow is asked for, at most once in `check_every_s`; no thread, so any number of
-    processes may have a store on one folder. A broken file leaves the last good version live, also after a restart
-    (that one comes from the archive); `problems()` says what is wrong. A file that is removed leaves its flow live
-    too: calls may still be sent to it.
+    The files, and what the archive says is live, are looked at when a flow is asked for, at most once in
+    `check_every_s`; no thread, so any number of processes may have a store on one folder. A broken file leaves the
+    last good version live, also after a restart (that one comes from the archive); `problems()` says what is wrong. A
+    file that is removed leaves its flow live too: calls may still be sent to it.
     """
 
     def __init__(
@@ -122,21 +135,26 @@ class FlowStore:
         archive: VersionArchive | None = None,
         *,
         queues: Callable[[], Collection[str] | None] = lambda: None,
+        hosts: Collection[str] | None = None,
         check_every_s: float = CHECK_EVERY_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._archive: VersionArchive = archive if archive is not None else MemoryArchive()
         self._queues = queues
+        self.hosts = hosts  # of the own network, that look-ups may ask; None: not known
         self._check_every_s = check_every_s
         self._monotonic = monotonic
         self._lock = threading.RLock()
         self._checked_at: float | None = None
         self._seen: dict[str, tuple[int, int, int]] = {}
+        self._shared: dict[str, tuple[int, int, int] | None] = {}  # the files that flows include
         self._surroundings: object = None  # the flows and queues that the files were last checked against
+        self._current: Mapping[str, str] = {}  # what the archive says is live
         self._live: dict[str, Flow] = {}
         self._pinned: dict[tuple[str, str], Flow] = {}
-        self._problems: dict[str, FlowError] = {}
+        self._problems: dict[str, FlowError] = {}  # of files
+        self._unusable: dict[str, FlowError] = {}  # of live versions, after the house itself has changed
         self._entry_points: EntryPoints | None = None
 
     def get(self, name: str, version: str | None = None) -> Flow:
@@ -157,26 +175,34 @@ class FlowStore:
         """The flows that have a file or are live, in order."""
         self._refresh_if_due()
         with self._lock:
-            return sorted({*self._live, *(name for name in self._seen if name != ENTRY_POINTS)})
+            return sorted({*self._current, *self._live, *self._seen} - {ENTRY_POINTS})
 
     def entry_points(self) -> EntryPoints:
         """Which number leads where: the file's, or the last good ones; none at all when there never was a good file."""
         self._refresh_if_due()
         if self._entry_points is None:
-            kept = self._archive.latest(ENTRY_POINTS)
-            self._entry_points = load_entry_points(kept[1]) if kept else EntryPoints()
+            version = self._current.get(ENTRY_POINTS)
+            kept = self._archive.fetch(ENTRY_POINTS, version) if version else None
+            self._entry_points = load_entry_points(kept) if kept is not None else EntryPoints()
         return self._entry_points
 
     def problems(self) -> dict[str, FlowError]:
         """Files that are not live as they stand, by flow name; "entry_points" for that file."""
         self._refresh_if_due()
         with self._lock:
-            return dict(self._problems)
+            return self._unusable | self._problems
+
+    def whole(self, text: str) -> str:
+        """The text of a flow with what it includes from the folder: what its version is a hash of."""
+        return whole_text(text, included_from(self._folder))
 
     def refresh(self) -> None:
-        """Look at every file now. Call it once before serving, so that no caller waits for the first look."""
+        """Look at every file and at what is live now. Call it once before serving, so that no caller waits for the
+        first look.
+        """
         with self._lock:
             self._look_at_files()
+            self._learn_what_is_live()
             self._checked_at = self._monotonic()
 
     def _refresh_if_due(self) -> None:
@@ -196,19 +222,22 @@ class FlowStore:
                 self._lock.release()
 
     def _look_at_files(self) -> None:
-        files = {path.stem: path for path in sorted(self._folder.glob("*.yaml"))}
+        files = {path.stem: path for path in flow_files(self._folder)}
         looks = {name: look for name, path in files.items() if (look := _look(path)) is not None}
         changed = {name for name, look in looks.items() if self._seen.get(name) != look}
+        shared = {path.name: _look(path) for path in self._folder.glob(f"*{INCLUDE_ENDING}")}
+        if shared != self._shared:  # any flow may be made of it
+            changed |= looks.keys() - {ENTRY_POINTS}
         gone = self._seen.keys() - files.keys()
         if changed or gone or self._problems:
             self._load_files(files, changed)
         for name in gone:
             self._gone(name)
         # Last, so that whatever failed half way (a database that is away) is tried again at the next look
-        self._seen = looks
+        self._seen, self._shared = looks, shared
 
     def _load_files(self, files: Mapping[str, Path], changed: Collection[str]) -> None:
-        names = frozenset({*files, *self._live} - {ENTRY_POINTS})
+        names = frozenset({*files, *self._current} - {ENTRY_POINTS})
         queues = self._queues()
         surroundings = (names, None if queues is None else frozenset(queues))
         again = self._problems.keys() & files.keys() if surroundings != self._surroundings else set()
@@ -220,16 +249,29 @@ class FlowStore:
 
     def _load(self, name: str, path: Path, known: Known) -> None:
         try:
-            text = read_flow_text(path)
+            text = self.whole(read_flow_text(path))
             flow = load_flow(text, name, file=str(path), known=known)
         except FlowError as error:
             self._problems[name] = error
             return
         self._problems.pop(name, None)
-        if name not in self._live or self._live[name].version != flow.version:
-            self._archive.save(name, flow.version, text)
-        self._live[name] = flow
+        self._archive.save(name, flow.version, text)
         self._pinned[name, flow.version] = flow
+
+    def _learn_what_is_live(self) -> None:
+        self._current = self._archive.live()
+        for name, version in self._current.items():
+            if name != ENTRY_POINTS and (name not in self._live or self._live[name].version != version):
+                self._make_live(name, version)
+
+    def _make_live(self, name: str, version: str) -> None:
+        """One that cannot be used any more (the house has changed since it was good) leaves the one before it live."""
+        try:
+            self._live[name] = self._pinned_flow(name, version)
+        except FlowError as error:
+            self._unusable[name] = error
+        else:
+            self._unusable.pop(name, None)
 
     def _gone(self, name: str) -> None:
         if name in self._live or (name == ENTRY_POINTS and self._entry_points is not None):
@@ -252,11 +294,7 @@ class FlowStore:
 
     def _live_flow(self, name: str) -> Flow:
         if name not in self._live:
-            kept = self._archive.latest(name)
-            if kept is None:
-                raise self._problems.get(name) or self._unknown(name)
-            version, text = kept
-            self._live[name] = self._from_archive(name, version, text)
+            raise self._unusable.get(name) or self._problems.get(name) or self._unknown(name)
         return self._live[name]
 
     def _pinned_flow(self, name: str, version: str) -> Flow:

@@ -77,27 +77,43 @@ class PlayedPart:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedPart:
+    """A prompt that the flow, or a file it includes, has under `prompts`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class PromptText:
-    """What a caller hears: a text, a text by language, or a list of parts that are spoken or played one after the
-    other.
+    """What a caller hears: a text, a text by language, a shared prompt, or a list of parts that are spoken or played
+    one after the other.
 
     prompt: Hello.
     prompt: {en: Hello., es: Hola.}
+    prompt: {use: closed_notice}
     prompt: [{play: /audio/jingle.wav}, {say: {en: Hello., es: Hola.}}, {say: Para español oprima dos., language: es}]
     """
 
-    parts: tuple[SpokenPart | PlayedPart, ...]
+    parts: tuple[SpokenPart | PlayedPart | SharedPart, ...]
 
     def texts(self) -> Iterator[Text]:
         """The texts and recordings that should exist in every language of the flow."""
         for part in self.parts:
             if isinstance(part, PlayedPart):
                 yield part.audio
-            elif part.language is None:
+            elif isinstance(part, SpokenPart) and part.language is None:
                 yield part.text
+
+    def shared(self) -> Iterator[str]:
+        """The names of the shared prompts in it."""
+        for part in self.parts:
+            if isinstance(part, SharedPart):
+                yield part.name
 
     @classmethod
     def read(cls, value: Any) -> PromptText:
+        if isinstance(value, dict) and "use" in value:
+            return cls((_part(value),))
         if not isinstance(value, list):
             return cls((SpokenPart(Text.read(value)),))
         if not 1 <= len(value) <= MAX_PARTS:
@@ -112,7 +128,13 @@ class PromptText:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [_TEXT_SCHEMA, {"type": "array", "minItems": 1, "maxItems": MAX_PARTS, "items": _PART_SCHEMA}]}
+        return {
+            "anyOf": [
+                _USE_SCHEMA,
+                _TEXT_SCHEMA,
+                {"type": "array", "minItems": 1, "maxItems": MAX_PARTS, "items": _PART_SCHEMA},
+            ]
+        }
 
 
 class Condition(str):
@@ -129,6 +151,30 @@ class Condition(str):
         return {"type": "string", "minLength": 1}
 
 
+class Template(str):
+    """A text for machines, the same in every language, with variables: an address, a header, a field's value."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(cls.read)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string"}
+
+    @classmethod
+    def read(cls, value: Any) -> Template:
+        if not isinstance(value, str):
+            raise _wrong("must be text (put it in quotes)")
+        try:
+            check_template(value)
+        except BadTemplate as error:
+            raise _wrong(str(error)) from error
+        return cls(speakable(value))
+
+
 class Target(str):
     """The id of the node to go to. That it exists is checked when the whole flow is read."""
 
@@ -140,7 +186,7 @@ class Target(str):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"type": "string", "minLength": 1}
+        return {"type": "string", "minLength": 1, "format": "node-id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +227,30 @@ _TEXT_SCHEMA: dict[str, Any] = {
         {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string", "minLength": 1}},
     ]
 }
+_USE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"use": {"type": "string", "minLength": 1, "description": "A shared prompt, by its name."}},
+    "required": ["use"],
+    "additionalProperties": False,
+}
 _PART_SCHEMA: dict[str, Any] = {
     "anyOf": [
+        _USE_SCHEMA,
         {
             "type": "object",
-            "properties": {"say": _TEXT_SCHEMA, "language": {"type": "string"}},
+            "properties": {
+                "say": {"description": "A text to speak, one or one for each language.", **_TEXT_SCHEMA},
+                "language": {"description": "The language it is spoken in, whatever the caller's.", "type": "string"},
+            },
             "required": ["say"],
             "additionalProperties": False,
         },
-        {"type": "object", "properties": {"play": _TEXT_SCHEMA}, "required": ["play"], "additionalProperties": False},
+        {
+            "type": "object",
+            "properties": {"play": {"description": "The address of a recording to play.", **_TEXT_SCHEMA}},
+            "required": ["play"],
+            "additionalProperties": False,
+        },
     ]
 }
 
@@ -222,8 +283,12 @@ def _checked_language(tag: Any) -> str:
     return tag
 
 
-def _part(value: Any) -> SpokenPart | PlayedPart:
+def _part(value: Any) -> SpokenPart | PlayedPart | SharedPart:
     match value:
+        case {"use": str(name), **rest} if name and not rest:
+            return SharedPart(name)
+        case {"use": _}:
+            raise _wrong("{use: …} takes the name of a shared prompt, and nothing beside it")
         case {"play": audio, **rest} if not rest:
             return PlayedPart(Audio.read(audio))
         case {"say": text, **rest} if not set(rest) - {"language"}:
@@ -231,7 +296,7 @@ def _part(value: Any) -> SpokenPart | PlayedPart:
         case str():
             return SpokenPart(Text.read(value))
         case _:
-            raise _wrong("each part must be a text, {say: …}, {say: …, language: …} or {play: …}")
+            raise _wrong("each part must be a text, {say: …}, {say: …, language: …}, {play: …} or {use: …}")
 
 
 def _phrases(value: Any) -> tuple[str, ...]:

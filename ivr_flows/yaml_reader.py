@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -53,8 +54,12 @@ class Document:
         return 1, 1
 
 
+@lru_cache(maxsize=4)
 def read_yaml(text: str, file: str) -> Document:
-    """Read one YAML document. FlowError, with one fault, when it cannot be read or is built to do harm."""
+    """Read one YAML document. FlowError, with one fault, when it cannot be read or is built to do harm.
+
+    The last few are remembered, since a text is checked, drawn and tried out in turn: never change a Document.
+    """
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:

@@ -58,15 +58,16 @@ def announce_recording(
 ) -> Recording:
     """Note what a recording status callback says and, once it is ready, ask for it to be fetched.
 
-    `kind` is `call` or `voicemail`; `channel_map` says who is on which channel; `status` is Twilio's RecordingStatus.
+    `kind` is `call`, `voicemail` or `answer` (what a caller said to a flow that went on);
+    `channel_map` says who is on which channel; `status` is Twilio's RecordingStatus.
     Repeated and late announcements change nothing. ValueError for an id, kind or status that cannot be.
     """
     if not SID.fullmatch(provider_sid):
         raise ValueError("RecordingSid must be RE and 32 hexadecimal digits.")
     if status not in STATES:
         raise ValueError(f"RecordingStatus {status!r} is not known.")
-    if kind not in ("call", "voicemail"):
-        raise ValueError(f"A recording is of a call or a voicemail, not {kind!r}.")
+    if kind not in ("call", "voicemail", "answer"):
+        raise ValueError(f"A recording is of a call, a voicemail or an answer, not {kind!r}.")
     state = STATES[status]
     added = session.execute(
         insert(Recording)

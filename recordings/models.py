@@ -31,14 +31,14 @@ class TranscriptState(StrEnum):
 
 
 class Recording(Base):
-    """One recording of an interaction: a call (two channels) or a voicemail (one)."""
+    """One recording of an interaction: a call (two channels) or what a caller said alone (one)."""
 
     __tablename__ = "recording"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     interaction_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("interaction.id"))
     kind: Mapped[str] = mapped_column(Text)
-    """`call` or `voicemail`."""
+    """`call`, `voicemail`, or `answer`: what a caller said to a flow that went on."""
     provider_sid: Mapped[str] = mapped_column(Text, unique=True)
     provider_url: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)

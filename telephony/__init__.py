@@ -18,8 +18,8 @@ def register(app: Flask, settings: Settings) -> None:
     from app import clock
     from app.accounts.entry import CARRIER, PUBLIC, enter
     from app.pages import limiter
+    from telephony import draft_calls, numbers, prompts, webhooks
     from telephony import jobs as hands
-    from telephony import numbers, prompts, webhooks
     from telephony.calls import CarrierCalls
     from telephony.phone_trace import PhoneTrace
     from telephony.room import EXTENSION, open_room
@@ -31,10 +31,11 @@ def register(app: Flask, settings: Settings) -> None:
         folder = settings.var_dir / "prompts"
         speak = prompts.HomeVoice(folder, settings.secret_key, settings.public_base_url, _render)
         app.extensions[prompts.EXTENSION] = speak
-    room = open_room(settings, speak)
+    room = open_room(settings, app.extensions["flow_house"].store, speak)
     app.extensions[EXTENSION] = room
     app.extensions["call_control"] = CarrierCalls(room)
     app.extensions["softphone_tokens"] = SoftphoneTokens(settings, room.carrier)
+    app.extensions["draft_calls"] = functools.partial(draft_calls.ring, room=room)
     app.extensions["our_numbers"] = numbers.PhoneNumbers(room.flows)
     if settings.is_local:
         app.extensions["phone_tokens"] = PhoneTokens(room.carrier)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from twilio.twiml.voice_response import Conference, Dial, Gather, Start, Stop, VoiceResponse
 
+from ivr_flows.instructions import Prompt
 from telephony.phrases import phrase
-from telephony.twiml import Speak, say_with_carrier
+from telephony.twiml import Renderer, Speak, say_with_carrier
 from telephony.urls import StreamGrant, Urls
 from telephony.wait_loop import Announcement
 
@@ -35,6 +36,15 @@ class Documents:
         gather.play(self.urls.music())
         response.append(gather)
         response.redirect(here)
+        return str(response)
+
+    def looking_up(self, renderer: Renderer, interaction_id: uuid.UUID, n: int, hold: Iterable[Prompt]) -> str:
+        """A short round while the flow looks something up: the flow's phrase the first time, then a bar of music."""
+        response = VoiceResponse()
+        for prompt in hold:
+            renderer.prompt(response, prompt)
+        response.play(self.urls.moment())
+        response.redirect(self.urls.look_up(interaction_id, n, told="1"))
         return str(response)
 
     def being_connected(self, interaction_id: uuid.UUID, query: Mapping[str, str], *, rings: bool) -> str:

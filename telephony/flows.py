@@ -1,64 +1,52 @@
-"""Where the voice room's flows come from: the folder of flow files, with every good version kept in the database."""
+"""Which flow, at which version, answers a call."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.config import Settings
-from app.db import unit_of_work
-from app.routing.models import Queue
+from app.flows.canary import version_for_call
+from ivr_flows.engine import FlowLookup
 from ivr_flows.entry_points import EntryPoint
+from ivr_flows.schema import Flow
 from ivr_flows.store import FlowStore
-from telephony.models import FlowVersion, PhoneNumber
-
-
-class DatabaseArchive:
-    """Implements ivr_flows.store.VersionArchive on the table of flow versions, in transactions of its own."""
-
-    def save(self, name: str, version: str, text: str) -> None:
-        row = insert(FlowVersion).values(flow=name, version=version, text=text)
-        newest = row.on_conflict_do_update(
-            index_elements=[FlowVersion.flow, FlowVersion.version], set_={"seen_at": func.clock_timestamp()}
-        )
-        with unit_of_work() as session:
-            session.execute(newest)
-
-    def latest(self, name: str) -> tuple[str, str] | None:
-        kept = select(FlowVersion.version, FlowVersion.text).where(FlowVersion.flow == name)
-        with unit_of_work() as session:
-            row = session.execute(kept.order_by(FlowVersion.seen_at.desc()).limit(1)).first()
-        return (row.version, row.text) if row else None
-
-    def fetch(self, name: str, version: str) -> str | None:
-        with unit_of_work() as session:
-            kept = session.get(FlowVersion, (name, version))
-            return kept.text if kept else None
-
-
-def open_store(settings: Settings) -> FlowStore:
-    """The flows of FLOWS_DIR, checked against the queues that exist."""
-    return FlowStore(settings.flows_dir, DatabaseArchive(), queues=known_queues)
-
-
-def known_queues() -> Collection[str] | None:
-    """The queues' keys; None (nothing is checked) while no queue has been set up."""
-    with unit_of_work() as session:
-        return frozenset(session.scalars(select(Queue.key))) or None
+from telephony.models import PhoneNumber
 
 
 def entry_point(session: Session, store: FlowStore, number: str) -> EntryPoint | None:
-    """Where a call to this number of ours begins: its row, else what the flow folder says; None: nobody's number."""
+    """Where a call to this number of ours begins: an admin's word, else the flow folder's; None: nobody's number."""
     row = session.scalars(select(PhoneNumber).where(PhoneNumber.number == number)).one_or_none()
     if row is None:
         return store.entry_points().for_number(number)
+    if row.removed_at is not None:
+        return None
+    if row.source == "file" and number in store.entry_points().numbers:
+        return store.entry_points().numbers[number]
     # model_construct: a row may name what the file's rules would refuse; the flow's own look-up then says so
     return EntryPoint.model_construct(
         flow=row.flow, language=row.language or None, priority_min=row.priority_min, title=row.label
     )
+
+
+def live_version_for(session: Session, flow: str, number: str, call_sid: str) -> str | None:
+    """The version that answers a call which begins now; None: the live one.
+
+    `number` is the caller's (E.164 or `anonymous`). The answer is the same for the same call, so that a canary's share
+    can be drawn from `call_sid`.
+    """
+    return version_for_call(session, flow, number, call_sid)
+
+
+def flows_for_call(session: Session, store: FlowStore, number: str, call_sid: str) -> FlowLookup:
+    """How a call finds the flows that it goes on in: those it has been in at its own version, others like a call that
+    begins there.
+    """
+
+    def find(name: str, version: str | None) -> Flow:
+        return store.get(name, version or live_version_for(session, name, number, call_sid))
+
+    return find
 
 
 def seed_numbers(session: Session, store: FlowStore) -> int:

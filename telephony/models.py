@@ -24,6 +24,10 @@ class PhoneNumber(Base):
     language: Mapped[str] = mapped_column(Text, default="en")
     priority_min: Mapped[int] = mapped_column(default=0)
     provider_sid: Mapped[str | None] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text, server_default=text("'file'"))
+    """`file`: follows entry_points.yaml; `page`: an admin's word stands, whatever the file says."""
+    removed_at: Mapped[datetime | None]
+    """Taken away on the page: its calls are told that the number is not in use. Kept, so that it can be undone."""
 
 
 class Leg(Base):
@@ -70,18 +74,9 @@ class FlowSession(Base):
     """Counts the steps; every action URL carries the step it answers."""
     twiml: Mapped[str] = mapped_column(Text)
     """What was answered for this step: a repeated or late webhook gets it again."""
+    wait: Mapped[dict[str, Any] | None]
+    """While the caller waits in a queue with a wait flow of its own: that small flow's state."""
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-
-
-class FlowVersion(Base):
-    """The text of every flow version that was ever live, so that a call finishes on its own."""
-
-    __tablename__ = "flow_version"
-
-    flow: Mapped[str] = mapped_column(Text, primary_key=True)
-    version: Mapped[str] = mapped_column(Text, primary_key=True)
-    text: Mapped[str] = mapped_column(Text)
-    seen_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class WebhookReceipt(Base):

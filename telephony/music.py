@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 RATE_HZ = 8000
 BEAT_S = 0.5
+MOMENT_S = 2.0
 LEVEL = 0.22  # of full scale: well below speech
 RINGBACK_HZ, RINGBACK_ON_S, RINGBACK_PERIOD_S = (440, 480), 2.0, 6.0  # North American precise tone plan
 
@@ -41,6 +42,15 @@ def waiting_music() -> bytes:
                 for low in CHORDS[place // 8]:
                     _add(piece, at_s, _note(low, 2.4), 0.25)
     return _wav(piece / np.abs(piece).max() * LEVEL)
+
+
+@cache
+def moment() -> bytes:
+    """Two bars of the waiting music, faded in and out: for a wait of a moment."""
+    with wave.open(io.BytesIO(waiting_music())) as file:
+        piece = np.frombuffer(file.readframes(round(MOMENT_S * RATE_HZ)), "<i2") / 32767
+    time = np.arange(len(piece)) / RATE_HZ
+    return _wav(piece * np.clip(np.minimum(time, MOMENT_S - time) / 0.15, 0, 1))
 
 
 @cache

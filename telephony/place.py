@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session
 
 from app import events
 from app.db import database_now
+from app.flows.trace import Position
 from app.interactions.models import Interaction, State
-from ivr_flows.instructions import EnterQueue, RecordVoicemail, TransferToAgent
+from ivr_flows.instructions import EnterQueue, LookUp, RecordVoicemail, TransferToAgent
 from ivr_flows.state import State as FlowState
 from telephony.models import FlowSession
 
 READ = """
-    SELECT i.id, i.customer_id, i.queue_id, i.our_address, i.state, i.language, i.context,
+    SELECT i.id, i.customer_id, i.queue_id, i.our_address, i.state, i.language, i.context, i.created_at,
            f.call_sid, f.state AS flow, f.step, f.twiml, clock_timestamp() AS now
     FROM interaction i JOIN flow_session f ON f.interaction_id = i.id
     WHERE i.id = :id
@@ -30,6 +31,11 @@ KEEP = text(
     f"""
     WITH {events.TOLD}, noted AS (
         UPDATE interaction SET language = :language, context = CAST(:context AS jsonb) WHERE id = :id
+    ), traced AS (
+        INSERT INTO flow_trace (interaction_id, called_at, flow, version, what, node, came_from)
+        SELECT :id, :called_at, flow, version, what, node, came_from
+        FROM jsonb_to_recordset(CAST(:traced AS jsonb))
+            AS (flow text, version text, what text, node text, came_from text)
     )
     INSERT INTO flow_session (interaction_id, call_sid, flow, flow_version, state, step, twiml)
     VALUES (:id, :call_sid, :flow, :version, CAST(:state AS jsonb), :step, :twiml)
@@ -57,6 +63,11 @@ class Place:
     twiml: str
     now: datetime
     language: str | None
+    called_at: datetime
+    position: Position | None = None
+    """How far the caller's way is traced; None before the first node."""
+    traced: list[dict[str, str]] = field(default_factory=list)
+    """What the step at hand adds to the traces."""
 
     @classmethod
     def begin(cls, session: Session, interaction: Interaction, call_sid: str) -> Place:
@@ -75,6 +86,7 @@ class Place:
             twiml="",
             now=database_now(session),
             language=interaction.language,
+            called_at=interaction.created_at,
         )
 
     def interaction(self, session: Session) -> Interaction:
@@ -97,8 +109,15 @@ class Place:
             "step": self.step,
             "twiml": self.twiml,
             "recorded": events.take_recorded(session),
+            "called_at": self.called_at,
+            "traced": json.dumps(self.traced),
         }
+        self.traced = []
         session.connection().execute(KEEP, values)
+
+    def write_context(self, session: Session) -> None:
+        """Keep what the agent will see, where the step itself stays."""
+        self.interaction(session).context = dict(self.context)
 
     @property
     def has_ended(self) -> bool:
@@ -115,8 +134,25 @@ class Place:
         return self._waits_for(EnterQueue, TransferToAgent)
 
     @property
+    def looks_up(self) -> LookUp | None:
+        """What the flow waits to learn from a web service, if that is what it waits for."""
+        last = self.flow.instructions[-1] if self.flow is not None and self.flow.instructions else None
+        return last if isinstance(last, LookUp) else None
+
+    @property
+    def enters_queue(self) -> EnterQueue | None:
+        """How the caller waits for a person, if that was the flow's last word."""
+        last = self.flow.instructions[-1] if self.flow is not None and self.flow.instructions else None
+        return last if isinstance(last, EnterQueue) else None
+
+    @property
     def leaves_a_message(self) -> bool:
         return self.state == State.IN_FLOW and self._waits_for(RecordVoicemail)
+
+    @property
+    def ends_with_a_message(self) -> bool:
+        """Whether the flow's last word is, or was, a message that the caller left."""
+        return self.leaves_a_message or (self.flow is not None and self.flow.outcome == "voicemail")
 
     def _waits_for(self, *kinds: type) -> bool:
         return self.flow is not None and bool(self.flow.instructions) and isinstance(self.flow.instructions[-1], kinds)
@@ -143,6 +179,7 @@ def _read(session: Session, statement: Any, interaction_id: uuid.UUID) -> Place 
     row = session.connection().execute(statement, {"id": interaction_id}).one_or_none()
     if row is None:
         return None
+    state = FlowState.from_json(row.flow)
     return Place(
         interaction_id=row.id,
         customer_id=row.customer_id,
@@ -151,9 +188,11 @@ def _read(session: Session, statement: Any, interaction_id: uuid.UUID) -> Place 
         state=row.state,
         context=row.context,
         call_sid=row.call_sid,
-        flow=FlowState.from_json(row.flow),
+        flow=state,
         step=row.step,
         twiml=row.twiml,
         now=row.now,
         language=row.language,
+        called_at=row.created_at,
+        position=Position.of(state),
     )

@@ -88,6 +88,12 @@ def waiting_music() -> Response:
     return _wav(music.waiting_music())
 
 
+@bp.get("/voice/moment.wav")
+def a_moment() -> Response:
+    """What a caller hears while something is looked up."""
+    return _wav(music.moment())
+
+
 @bp.get("/voice/ringback.wav")
 def ringback() -> Response:
     """What somebody hears while the other telephone rings."""

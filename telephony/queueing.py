@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from app.db import database_now
 from app.interactions.models import Interaction, State
 from app.routing.wait import waiting
-from telephony import steps, wait_loop
+from ivr_flows.events import CallEvent, DigitsEntered
+from telephony import steps, wait_flow, wait_loop
 from telephony.documents import plain_voicemail
 from telephony.legs import leg_of_call_unlocked
 from telephony.models import FlowSession
-from telephony.place import look_up
+from telephony.place import lock_place, look_up
 from telephony.room import Room
 from telephony.wait_loop import Told
 
@@ -23,22 +24,26 @@ LEAVE_MESSAGE_KEY = "*"
 
 
 def next_round(
-    session: Session, room: Room, interaction_id: uuid.UUID, call_sid: str, query: Mapping[str, str], key: str
+    session: Session, room: Room, interaction_id: uuid.UUID, call_sid: str, query: Mapping[str, str], event: CallEvent
 ) -> str:
-    """What the waiting caller hears next; once the wait is over, the document of whatever came instead."""
+    """What the waiting caller hears next; once the wait is over, the document of whatever came instead.
+
+    `event` is what the caller did during the last round.
+    """
+    key = event.digits if isinstance(event, DigitsEntered) else ""
     interaction = _of_this_call(session, interaction_id, call_sid)
     if interaction is None:
         return room.documents.goodbye("goodbye", None)
-    wants_out = key == LEAVE_MESSAGE_KEY and interaction.state == State.QUEUED
-    if wants_out or interaction.state == State.IN_FLOW:
-        document = steps.leave_queue(session, room, interaction_id, "voicemail" if wants_out else "timeout")
+    wish = _wish(session, interaction, key) if interaction.state == State.QUEUED else None
+    if wish or interaction.state == State.IN_FLOW:
+        document = steps.leave_queue(session, room, interaction_id, wish or "timeout")
         if document is not None:
             return document
         session.refresh(interaction)
-        if wants_out and session.get(FlowSession, interaction_id) is None:
+        if wish and session.get(FlowSession, interaction_id) is None:
             return plain_voicemail(room.urls)
     if interaction.state in (State.QUEUED, State.OFFERED):
-        return _round(session, room, interaction, query)
+        return _round(session, room, interaction, query, event)
     if interaction.state in TALKING and query.get("bridging") != "1":
         # The bridge is on its way by REST; should it never come, the next round walks into the room by itself.
         return room.documents.try_again(room.urls.wait(interaction_id, bridging="1"))
@@ -72,16 +77,50 @@ def language_of(session: Session, interaction_id: uuid.UUID) -> str | None:
     return interaction.language if interaction else None
 
 
-def _round(session: Session, room: Room, interaction: Interaction, query: Mapping[str, str]) -> str:
+def _wish(session: Session, interaction: Interaction, key: str) -> str | None:
+    """Why the caller wants to leave the line, by the key they pressed in the house's own loop."""
+    if not key:
+        return None
+    place = look_up(session, interaction.id)
+    entering = place.enters_queue if place is not None else None
+    if entering is None:
+        return "voicemail" if key == LEAVE_MESSAGE_KEY else None
+    if entering.wait_flow:
+        return None
+    if key == entering.callback_key:
+        return "callback_asked"
+    return "voicemail" if key == LEAVE_MESSAGE_KEY and entering.announcements.message else None
+
+
+def _round(session: Session, room: Room, interaction: Interaction, query: Mapping[str, str], event: CallEvent) -> str:
+    place = look_up(session, interaction.id)
     if interaction.state == State.OFFERED:
-        place_in_flow = look_up(session, interaction.id)
-        rings = place_in_flow is not None and place_in_flow.rings_an_agent
+        rings = place is not None and place.rings_an_agent
         return room.documents.being_connected(interaction.id, query, rings=rings)
+    entering = place.enters_queue if place is not None else None
+    if entering is not None and entering.wait_flow:
+        document = _round_of_its_own(session, room, interaction, query, event)
+        if document is not None:
+            return document
     now = int(database_now(session).timestamp())
     here = waiting(session, interaction)
-    place = wait_loop.Place(here.position, here.low_min, here.high_min)
-    announcement = wait_loop.announce(place, Told.from_query(query, now), now)
+    where = wait_loop.Place(here.position, here.low_min, here.high_min)
+    telling = wait_loop.Telling.of(entering)
+    announcement = wait_loop.announce(where, Told.from_query(query, now), now, telling)
     return room.documents.waiting(interaction.id, announcement, interaction.language)
+
+
+def _round_of_its_own(
+    session: Session, room: Room, interaction: Interaction, query: Mapping[str, str], event: CallEvent
+) -> str | None:
+    """A round of the queue's own small flow, with the caller's place held: rounds of one call follow each other."""
+    place = lock_place(session, interaction.id)
+    session.refresh(interaction)
+    if place is None or interaction.state != State.QUEUED:
+        return standing(session, room, interaction)
+    step = query.get("w", "")
+    answer = wait_flow.Answer(int(step) if step.isascii() and step.isdigit() and len(step) < 7 else None, event)
+    return wait_flow.next_round(session, room, place, waiting(session, interaction), interaction, answer)
 
 
 def _of_this_call(session: Session, interaction_id: uuid.UUID, call_sid: str) -> Interaction | None:

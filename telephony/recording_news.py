@@ -19,7 +19,7 @@ from telephony.models import Leg
 from telephony.place import lock_place
 from telephony.room import Room
 
-CHANNELS = {"call": {"0": "customer", "1": "agent"}, "voicemail": {"0": "customer"}}
+CHANNELS = {"call": {"0": "customer", "1": "agent"}, "voicemail": {"0": "customer"}, "answer": {"0": "customer"}}
 SETTLE_AFTER_S = 10
 """How long callbacks have after a call's end before the carrier's list is read."""
 
@@ -30,7 +30,10 @@ class StillWritten(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RecordingNews:
-    """What the carrier says of a recording. `kind`: call or voicemail; `status`: Twilio's RecordingStatus."""
+    """What the carrier says of a recording.
+
+    `kind`: call, voicemail (a message), answer (said to a flow that went on); `status`: Twilio's RecordingStatus.
+    """
 
     kind: str
     sid: str
@@ -73,8 +76,10 @@ def settle(room: Room, leg_id: int) -> None:
         leg = session.get_one(Leg, leg_id)
     found = room.carrier.recordings_of(leg.call_sid) if leg.call_sid else []
     with unit_of_work() as session:
+        place = lock_place(session, leg.interaction_id)
+        message = _message_among(found) if place is not None and place.ends_with_a_message else None
         for recording in found:
-            take(session, leg.interaction_id, _news(room, recording))
+            take(session, leg.interaction_id, _news(room, recording, recording is message))
     if any(recording.is_being_written for recording in found):
         raise StillWritten
     with unit_of_work() as session:
@@ -83,7 +88,13 @@ def settle(room: Room, leg_id: int) -> None:
             release.caller_gone(session, leg.interaction_id)
 
 
-def _news(room: Room, recording: CarrierRecording) -> RecordingNews:
-    kind = "voicemail" if recording.is_by_verb else "call"
+def _message_among(found: list[CarrierRecording]) -> CarrierRecording | None:
+    """The message is the last thing that a caller records."""
+    by_verb = [(each.started_at, each.sid, each) for each in found if each.is_by_verb and each.started_at]
+    return max(by_verb)[-1] if by_verb else None
+
+
+def _news(room: Room, recording: CarrierRecording, is_message: bool) -> RecordingNews:
+    kind = "voicemail" if is_message else "answer" if recording.is_by_verb else "call"
     url = room.carrier.recording_url(recording.sid)
     return RecordingNews(kind, recording.sid, url, recording.status, recording.duration_s, recording.started_at)

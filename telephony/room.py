@@ -10,9 +10,9 @@ from app.config import Settings
 from ivr_flows.store import FlowStore
 from telephony.carrier import Carrier
 from telephony.documents import Documents
-from telephony.flows import open_store
 from telephony.twiml import Renderer, Speak, say_with_carrier
 from telephony.urls import Urls
+from telephony.web_services import WebServices
 
 EXTENSION = "voice_room"
 
@@ -27,12 +27,21 @@ class Room:
     flows: FlowStore
     renderer: Renderer
     documents: Documents
+    web_services: WebServices
 
 
-def open_room(settings: Settings, speak: Speak = say_with_carrier) -> Room:
+def open_room(settings: Settings, flows: FlowStore, speak: Speak = say_with_carrier) -> Room:
     """Furnish the room. `speak` decides who says texts: the carrier's voices or ours."""
     urls = Urls.of(settings)
-    return Room(settings, urls, Carrier(settings), open_store(settings), Renderer(urls, speak), Documents(urls, speak))
+    return Room(
+        settings,
+        urls,
+        Carrier(settings),
+        flows,
+        Renderer(urls, speak),
+        Documents(urls, speak),
+        WebServices.of(settings),
+    )
 
 
 def room_of(app: Flask | None = None) -> Room:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,9 +18,12 @@ from sqlalchemy.orm import Session
 
 from app import crash, events
 from app.accounts.models import User
+from app.customers.change import ChangeRefused, change_customer
 from app.customers.identify import BadAddress, identify, normalise
 from app.customers.models import Customer
 from app.db import database_now
+from app.flows import trace
+from app.flows.trace import Position
 from app.interactions.messages import send_message
 from app.interactions.models import TERMINAL, Interaction, State
 from app.interactions.move import lock_interaction, move
@@ -31,11 +35,32 @@ from app.routing.models import Queue
 from ivr_flows import engine
 from ivr_flows.entry_points import EntryPoint
 from ivr_flows.events import CallerHungUp, CallEvent, QueueLeft, RecordingLeft, TransferEnded, TransferStatus
-from ivr_flows.facts import Fact, FlowEntered, KeyPressed, NotUnderstood, PersonAsked, WordsUnderstood
-from ivr_flows.instructions import EnterQueue, Play, RecordVoicemail, Say, SendSms, TransferToAgent
+from ivr_flows.facts import (
+    Fact,
+    FlowEntered,
+    KeyPressed,
+    NotUnderstood,
+    PersonAsked,
+    Recorded,
+    SurveyAnswered,
+    WordsUnderstood,
+)
+from ivr_flows.instructions import (
+    ChangeCustomer,
+    EnterQueue,
+    Instruction,
+    Play,
+    RecordVoicemail,
+    RequestCallback,
+    Say,
+    SendSms,
+    TransferToAgent,
+)
+from ivr_flows.schema import Flow
 from ivr_flows.state import CallContext
 from ivr_flows.state import State as FlowState
-from telephony.flows import entry_point
+from telephony.findings import take_finding, wrong_verifications
+from telephony.flows import entry_point, flows_for_call, live_version_for
 from telephony.forms import CallForm
 from telephony.models import Leg, WebhookReceipt
 from telephony.place import Place, lock_place, place_of_call
@@ -46,7 +71,9 @@ log = structlog.get_logger()
 WITHHELD = "anonymous"
 UNANSWERED: dict[str, TransferStatus] = {"declined": "busy", "unreachable": "failed"}
 """How a ring to one agent ended, in the flow's words."""
-CALLERS_OWN = (KeyPressed, WordsUnderstood, NotUnderstood, PersonAsked)
+CALLERS_WISH = ("voicemail", "callback_asked", "callback")
+"""Why a caller leaves the line of their own will."""
+CALLERS_OWN = (KeyPressed, WordsUnderstood, NotUnderstood, PersonAsked, Recorded, SurveyAnswered)
 
 
 def start_call(session: Session, room: Room, form: CallForm) -> str:
@@ -61,12 +88,36 @@ def start_call(session: Session, room: Room, form: CallForm) -> str:
     point = entry_point(session, room.flows, form.to)
     if point is None or form.from_.startswith("client:"):
         return room.documents.goodbye("not_in_use", point.language if point else None)
-    interaction = _open(session, form, point)
-    session.add(_caller_leg(session, interaction, form.call_sid))
-    flow = room.flows.get(point.flow)
+    interaction = _open(session, form.from_, form.to, point)
+    version = live_version_for(session, point.flow, interaction.remote_address, form.call_sid)
+    flow = room.flows.get(point.flow, version)
+    return _begin(session, room, interaction, form.call_sid, flow)
+
+
+def start_draft(session: Session, room: Room, form: CallForm, flow: str, version: str) -> str:
+    """Begin a call of a telephone that we rang with a draft: who picked up is its caller.
+
+    Everything goes as it would for a real caller; the interaction says that it was a trial. Asked again, the call gets
+    the document that stands. Raises FlowError when there is no such version.
+    """
+    if not _is_first(session, form.call_sid):
+        return standing_document(session, room, form.call_sid)
+    draft = room.flows.get(flow, version)
+    interaction = _open(session, form.to, form.from_, EntryPoint(flow=flow))
+    interaction.context = {"draft": {"flow": flow, "version": version}}
+    return _begin(session, room, interaction, form.call_sid, draft, is_draft=True)
+
+
+def _begin(
+    session: Session, room: Room, interaction: Interaction, call_sid: str, flow: Flow, *, is_draft: bool = False
+) -> str:
+    session.add(_caller_leg(session, interaction, call_sid))
     move(session, interaction, State.IN_FLOW, actor="flow", reason=flow.name)
-    place = Place.begin(session, interaction, form.call_sid)
-    _record(session, place, "flow.entered", flow=flow.name, version=flow.version)
+    place = Place.begin(session, interaction, call_sid)
+    mark: dict[str, Any] = {"draft": True} if is_draft else {}
+    _record(session, place, "flow.entered", flow=flow.name, version=flow.version, **mark)
+    place.position = Position(flow.name, flow.version)
+    place.traced.append(trace.began(place.position))
     call = CallContext(
         caller=interaction.remote_address,
         called=interaction.our_address,
@@ -74,8 +125,10 @@ def start_call(session: Session, room: Room, form: CallForm) -> str:
         customer=_snapshot(session, interaction),
         language=interaction.language,
         priority_min=interaction.priority_min,
+        call_id=str(interaction.id),
     )
-    _save(session, room, place, engine.start(flow, call, flows=room.flows.get))
+    flows = flows_for_call(session, room.flows, call.caller, call_sid)
+    _save(session, room, place, engine.start(flow, call, flows=flows))
     return place.twiml
 
 
@@ -104,13 +157,31 @@ def leave_queue(session: Session, room: Room, interaction_id: uuid.UUID, reason:
     if place is None or not place.waits_in_queue or place.has_ended:
         return None
     if place.state == State.QUEUED:
-        actor = "caller" if reason == "voicemail" else "system"
+        actor = "caller" if reason in CALLERS_WISH else "system"
         move(session, place.interaction(session), State.IN_FLOW, actor=actor, reason=reason)
     elif place.state != State.IN_FLOW:
         return None
     if place.rings_an_agent:
         return _go_on(session, room, place, TransferEnded(UNANSWERED.get(reason, "no-answer")))
     return _go_on(session, room, place, QueueLeft(reason))
+
+
+def agree_in_line(
+    session: Session, room: Room, place: Place, asked: RequestCallback, instructions: Sequence[Instruction]
+) -> str:
+    """A callback was agreed while waiting: the wait is over, the flow's part too; what was said last is still said."""
+    _owe_callback(session, place, asked)
+    step = _resume(session, room, place, QueueLeft("callback"))
+    place.flow = step.state
+    _tell(session, place, step)
+    place.twiml = room.renderer.render(
+        (*instructions, *step.instructions),
+        interaction_id=place.interaction_id,
+        step=step.state.step,
+        our_number=place.our_address,
+    )
+    place.keep(session)
+    return place.twiml
 
 
 def caller_left(session: Session, room: Room, interaction_id: uuid.UUID) -> None:
@@ -123,10 +194,11 @@ def caller_left(session: Session, room: Room, interaction_id: uuid.UUID) -> None
     if place is None:
         release.caller_gone(session, interaction_id)
         return
+    _send_follow_ups(session, place)
     leaves_a_message = place.leaves_a_message
     contained = place.flow is not None and place.flow.ended and place.flow.outcome in ("contained", "transferred")
     if place.state == State.IN_FLOW and not place.has_ended:
-        _save(session, room, place, _resume(room, place, CallerHungUp()), quietly=True)
+        _save(session, room, place, _resume(session, room, place, CallerHungUp()), quietly=True)
     if not leaves_a_message:
         release.caller_gone(session, interaction_id, contained=contained)
 
@@ -154,16 +226,17 @@ def standing(room: Room, place: Place) -> str:
 
 
 def _go_on(session: Session, room: Room, place: Place, event: CallEvent) -> str:
-    step = _resume(room, place, event)
+    step = _resume(session, room, place, event)
     if step.state.step != place.step:
         _save(session, room, place, step)
     return place.twiml
 
 
-def _resume(room: Room, place: Place, event: CallEvent) -> engine.Step:
+def _resume(session: Session, room: Room, place: Place, event: CallEvent) -> engine.Step:
     assert place.flow is not None
     flow = room.flows.get(place.flow.flow, place.flow.version)
-    return engine.resume(flow, place.flow, event, now=place.now, flows=room.flows.get)
+    flows = flows_for_call(session, room.flows, place.flow.call.caller, place.call_sid)
+    return engine.resume(flow, place.flow, event, now=place.now, flows=flows)
 
 
 def _save(session: Session, room: Room, place: Place, step: engine.Step, *, quietly: bool = False) -> None:
@@ -174,13 +247,15 @@ def _save(session: Session, room: Room, place: Place, step: engine.Step, *, quie
     """
     spoken: tuple[Any, ...] = ()
     place.flow = step.state
-    _tell(session, place, step.facts)
+    _tell(session, place, step)
     while not quietly and (event := _perform(session, place, step)) is not None:
         spoken += tuple(one for one in step.instructions if isinstance(one, Say | Play))
-        step = _resume(room, place, event)
+        step = _resume(session, room, place, event)
         place.flow = step.state
-        _tell(session, place, step.facts)
+        _tell(session, place, step)
     place.context["path"] = _path_in_words(step.state)
+    if "draft" in place.context:
+        place.traced.clear()  # trials of a draft are nobody's traffic
     if not quietly:
         place.twiml = room.renderer.render(
             (*spoken, *step.instructions),
@@ -195,9 +270,8 @@ def _perform(session: Session, place: Place, step: engine.Step) -> CallEvent | N
     """What the house must do for a step; an event when it cannot be done and the flow must go on."""
     for number, instruction in enumerate(step.instructions):
         match instruction:
-            case SendSms():
-                client_id = f"flow:{place.interaction_id}:{step.state.step}:{number}"
-                _send_text(session, place.interaction(session), instruction.text, client_id)
+            case SendSms() | ChangeCustomer() | RequestCallback():
+                perform_once(session, place, instruction, f"flow:{place.interaction_id}:{step.state.step}:{number}")
             case RecordVoicemail():
                 place.context["mailbox"] = instruction.mailbox
             case EnterQueue():
@@ -212,13 +286,76 @@ def _perform(session: Session, place: Place, step: engine.Step) -> CallEvent | N
     return None
 
 
+def perform_once(session: Session, place: Place, instruction: Instruction, client_id: str) -> None:
+    """Do what a step asks for beside what the caller hears. `client_id` is the same for the same step."""
+    match instruction:
+        case SendSms(when="after_call"):
+            place.context.setdefault("follow_ups", []).append({"id": client_id, "text": instruction.text})
+        case SendSms():
+            _send_text(session, place.interaction(session), instruction.text, client_id)
+        case ChangeCustomer():
+            _change_customer(session, place, instruction)
+        case RequestCallback():
+            _owe_callback(session, place, instruction)
+        case _:
+            pass
+
+
+def _change_customer(session: Session, place: Place, change: ChangeCustomer) -> None:
+    """Write what the flow learnt. What the record cannot take never disturbs the call."""
+    customer = session.get_one(Customer, place.customer_id)
+    try:
+        with session.begin_nested():
+            change_customer(session, customer, own=change.changes, fields=change.fields, actor="flow")
+    except ChangeRefused as refused:
+        log.info("flow.record_not_changed", interaction_id=str(place.interaction_id), field=refused.field)
+
+
+def _owe_callback(session: Session, place: Place, asked: RequestCallback) -> None:
+    """A callback was agreed: the contact ends here and somebody owes a call. Everything needed for it is kept."""
+    queue = session.scalars(select(Queue).where(Queue.key == asked.queue)).one_or_none()
+    if queue is None:
+        log.error("flow.unknown_queue", queue=asked.queue, interaction_id=str(place.interaction_id))
+    interaction = place.interaction(session)
+    waits_since = interaction.virtual_start or place.now
+    agreed: dict[str, Any] = {
+        "queue": asked.queue,
+        "number": asked.number,
+        "at": asked.at,
+        "until": asked.until,
+        "priority_min": asked.priority_min,
+        "language": asked.language,
+        "waits_since": waits_since.isoformat(),
+    }
+    place.context["callback"] = agreed
+    place.context["facts"] = dict(asked.facts)
+    kept_queue = queue.id if queue else interaction.queue_id
+    move(session, interaction, State.CALLBACK, actor="caller", reason="callback", queue_id=kept_queue)
+    place.state, place.queue_id = interaction.state, interaction.queue_id
+    _record(session, place, "callback.requested", actor="caller", **agreed)
+
+
+def _send_follow_ups(session: Session, place: Place) -> None:
+    """The texts that were to leave when the call is over."""
+    for follow_up in place.context.get("follow_ups", []):
+        _send_text(session, place.interaction(session), follow_up["text"], follow_up["id"])
+
+
 def _enter_queue(session: Session, place: Place, entering: EnterQueue) -> CallEvent | None:
     queue = session.scalars(select(Queue).where(Queue.key == entering.queue)).one_or_none()
     if queue is None:
         log.error("flow.unknown_queue", queue=entering.queue, interaction_id=str(place.interaction_id))
         return QueueLeft("no_queue")
     place.context["facts"] = dict(entering.facts)
-    enqueue_interaction(session, place.interaction(session), queue, priority_min=entering.priority_min)
+    if entering.skills:
+        place.context["skills"] = list(entering.skills)
+    enqueue_interaction(
+        session,
+        place.interaction(session),
+        queue,
+        priority_min=entering.priority_min,
+        max_wait_s=entering.max_wait_s,
+    )
     return None
 
 
@@ -255,8 +392,8 @@ def _is_first(session: Session, call_sid: str) -> bool:
     return session.execute(receipt.on_conflict_do_nothing().returning(WebhookReceipt.id)).first() is not None
 
 
-def _open(session: Session, form: CallForm, point: EntryPoint) -> Interaction:
-    number = number_of(form.from_)
+def _open(session: Session, caller: str, ours: str, point: EntryPoint) -> Interaction:
+    number = number_of(caller)
     customer = identify(session, "phone", number)
     return open_interaction(
         session,
@@ -264,7 +401,7 @@ def _open(session: Session, form: CallForm, point: EntryPoint) -> Interaction:
         direction="inbound",
         customer_id=customer.id,
         remote_address=number,
-        our_address=form.to,
+        our_address=ours,
         language=point.language or customer.language,
         priority_min=point.priority_min,
     )
@@ -295,17 +432,52 @@ def _caller_leg(session: Session, interaction: Interaction, call_sid: str) -> Le
 def _snapshot(session: Session, interaction: Interaction) -> dict[str, Any]:
     """What a flow may know of the customer: plain values."""
     customer = session.get_one(Customer, interaction.customer_id)
-    return {"name": customer.name or "", "is_known": bool(customer.name), "language": customer.language or ""}
+    before = select(func.max(Interaction.created_at)).where(
+        Interaction.customer_id == customer.id, Interaction.id != interaction.id
+    )
+    last = session.scalar(before)
+    return {
+        "name": customer.name or "",
+        "is_known": bool(customer.name),
+        "language": customer.language or "",
+        "fields": dict(customer.fields),
+        "last_interaction_at": last.isoformat() if last else "",
+        "wrong_verifications": wrong_verifications(session, customer.id),
+    }
 
 
-def _tell(session: Session, place: Place, facts: Sequence[Fact]) -> None:
+def tell_aside(session: Session, place: Place, facts: Sequence[Fact]) -> None:
+    """Tell what happened in a small flow beside the caller's own: on the timeline, and not on the caller's way."""
     for fact in facts:
+        actor = "caller" if isinstance(fact, CALLERS_OWN) else "flow"
+        node = getattr(fact, "node", "")
+        _record(session, place, "flow.aside", actor=actor, node=node, kind=fact.kind, text=fact.describe())
+
+
+def _tell(session: Session, place: Place, step: engine.Step) -> None:
+    """Write the step's facts into the log, the last with what the caller hears now, and trace the caller's way."""
+    assert place.position is not None
+    heard = trace.said(step)
+    for number, (fact, position, came_from) in enumerate(trace.follow(place.position, step.facts), 1):
+        place.position = position
+        place.traced += trace.rows(fact, position, came_from)
         if isinstance(fact, FlowEntered):
             _record(session, place, "flow.entered", flow=fact.flow, version=fact.version)
-        else:
-            actor = "caller" if isinstance(fact, CALLERS_OWN) else "flow"
-            node = getattr(fact, "node", "")
-            _record(session, place, "flow.step", actor=actor, node=node, kind=fact.kind, text=fact.describe())
+            continue
+        _record(
+            session,
+            place,
+            "flow.step",
+            actor="caller" if isinstance(fact, CALLERS_OWN) else "flow",
+            node=getattr(fact, "node", ""),
+            kind=fact.kind,
+            text=fact.describe(),
+            flow=position.flow,
+            version=position.version,
+            about=trace.about(fact, came_from),
+            said=heard if number == len(step.facts) else [],
+        )
+        take_finding(place.context, fact, partial(_record, session, place))
 
 
 def _record(session: Session, place: Place, kind: str, /, *, actor: str = "flow", **data: Any) -> None:

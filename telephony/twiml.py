@@ -11,13 +11,18 @@ from typing import Any, Protocol
 from twilio.twiml.voice_response import Dial, Gather, VoiceResponse
 
 from ivr_flows.instructions import (
+    ChangeCustomer,
     EnterQueue,
     Hangup,
     Instruction,
     Listen,
+    LookUp,
+    Pause,
     Play,
     Prompt,
+    Record,
     RecordVoicemail,
+    RequestCallback,
     Say,
     SendSms,
     TransferToAgent,
@@ -61,22 +66,52 @@ class Renderer:
         for instruction in instructions:
             match instruction:
                 case Say() | Play():
-                    self._prompt(response, instruction)
+                    self.prompt(response, instruction)
                 case Listen():
                     self._listen(response, instruction, answer_url)
                 case RecordVoicemail():
-                    self._record(response, instruction, answer_url, interaction_id)
+                    self._record(response, instruction, answer_url, self.urls.recording(interaction_id, "voicemail"))
+                case Record():
+                    self._record(response, instruction, answer_url, self.urls.recording(interaction_id, "answer"))
+                case Pause():
+                    response.pause(length=instruction.seconds)
+                    response.redirect(_silent(answer_url))
                 case EnterQueue() | TransferToAgent():
                     response.redirect(self.urls.wait(interaction_id))
                 case TransferToNumber():
                     self._dial(response, instruction, answer_url, our_number)
-                case SendSms():
-                    pass  # a job sends it; the caller hears nothing of it
+                case LookUp():
+                    response.redirect(self.urls.look_up(interaction_id, step))
+                case SendSms() | ChangeCustomer() | RequestCallback():
+                    pass  # done with the step; the caller hears nothing of it
                 case Hangup():
                     response.hangup()
         return str(response)
 
-    def _prompt(self, parent: VoiceResponse | Gather, prompt: Prompt) -> None:
+    def round_of_waiting(self, instructions: Iterable[Instruction], here: str) -> str:
+        """A round of a queue's own small flow: what it says or asks, and back to `here`; never nothing at all."""
+        response = VoiceResponse()
+        is_heard = False
+        for instruction in instructions:
+            match instruction:
+                case Say() | Play():
+                    self.prompt(response, instruction)
+                    is_heard = True
+                case Listen():
+                    self._listen(response, instruction, here)
+                    return str(response)
+                case Pause():
+                    response.pause(length=instruction.seconds)
+                    is_heard = True
+                case _:
+                    pass
+        if not is_heard:
+            response.play(self.urls.music())
+        response.redirect(_silent(here))
+        return str(response)
+
+    def prompt(self, parent: VoiceResponse | Gather, prompt: Prompt) -> None:
+        """Add what is said or played to a document or a question."""
         if isinstance(prompt, Say):
             self.speak(parent, prompt.text, prompt.language)
         else:
@@ -101,33 +136,38 @@ class Renderer:
             **speech,
         )
         for prompt in listen.prompts:
-            self._prompt(gather, prompt)
+            self.prompt(gather, prompt)
         response.append(gather)
-        response.redirect(answer_url + "?silent=1")
+        response.redirect(_silent(answer_url))
 
     def _record(
-        self, response: VoiceResponse, record: RecordVoicemail, answer_url: str, interaction_id: uuid.UUID
+        self, response: VoiceResponse, record: RecordVoicemail | Record, answer_url: str, tell_url: str
     ) -> None:
         for prompt in record.prompts:
-            self._prompt(response, prompt)
+            self.prompt(response, prompt)
         response.record(
             action=answer_url,
             max_length=record.max_length_s,
             finish_on_key=record.finish_key,
             timeout=record.silence_s,
-            play_beep=True,
+            play_beep=not isinstance(record, Record) or record.beep,
             trim="do-not-trim",
-            recording_status_callback=self.urls.recording(interaction_id, "voicemail"),
+            recording_status_callback=tell_url,
             recording_status_callback_event="completed absent",
         )
-        response.redirect(answer_url + "?silent=1")
+        response.redirect(_silent(answer_url))
 
     def _dial(self, response: VoiceResponse, transfer: TransferToNumber, answer_url: str, our_number: str) -> None:
         timeout = min(MAX_DIAL_S, max(MIN_DIAL_S, transfer.timeout_s))
         dial = Dial(action=answer_url, timeout=timeout, caller_id=our_number)
         dial.number(transfer.number)
         response.append(dial)
-        response.redirect(answer_url + "?silent=1")
+        response.redirect(_silent(answer_url))
+
+
+def _silent(answer_url: str) -> str:
+    """Where a leg goes on that went past its last verb without a result."""
+    return f"{answer_url}{'&' if '?' in answer_url else '?'}silent=1"
 
 
 def _hints(hints: Iterable[str]) -> list[str]:

@@ -45,6 +45,12 @@ class Urls:
     def step(self, interaction_id: uuid.UUID, step: int, **query: str) -> str:
         return f"{self.base}/voice/step/{interaction_id}/{step}" + _query(query)
 
+    def draft(self, token: str) -> str:
+        return f"{self.base}/voice/draft/{token}"
+
+    def look_up(self, interaction_id: uuid.UUID, step: int, **query: str) -> str:
+        return f"{self.base}/voice/look-up/{interaction_id}/{step}" + _query(query)
+
     def wait(self, interaction_id: uuid.UUID, **query: str) -> str:
         return f"{self.base}/voice/wait/{interaction_id}" + _query(query)
 
@@ -80,6 +86,9 @@ class Urls:
 
     def fallback_message(self) -> str:
         return f"{self.base}/voice/fallback/message"
+
+    def moment(self) -> str:
+        return f"{self.base}/voice/moment.wav"
 
     def music(self) -> str:
         return f"{self.base}/voice/music.wav"

@@ -5,10 +5,12 @@ Plain functions. What was told before travels in the loop's own (signed) address
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-REPEAT_AFTER_S = 90
+from ivr_flows.instructions import Announcements, EnterQueue
+
+DEFAULT = Announcements()
 GAP_S = 15
 LARGEST_POSITION = 5
 OFFER_MESSAGE_AFTER_S = 20
@@ -57,30 +59,52 @@ class Announcement:
     told: Told
 
 
-def announce(place: Place, told: Told, now: int) -> Announcement:
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What the queue wants told, how often, and the key that asks for a callback ("": none is offered)."""
+
+    announcements: Announcements = DEFAULT
+    callback_key: str = ""
+
+    @classmethod
+    def of(cls, entering: EnterQueue | None) -> Telling:
+        return cls(entering.announcements, entering.callback_key) if entering else cls()
+
+
+def announce(place: Place, told: Told, now: int, telling: Telling | None = None) -> Announcement:
     """What to say now. The first caller is told no position: it would only delay the connection."""
+    telling = telling or Telling()
+    wanted = telling.announcements
     phrases: list[tuple[str, dict[str, int]]] = []
     at, position, high = told.at, told.position, told.high_min
-    if place.position > 1 and _is_time(place, told, now):
+    if place.position > 1 and _is_time(place, told, now, wanted.every_s):
         better = told.position == 0 or place.position <= told.position
-        if better:
+        if better and wanted.position:
             phrases.append(_position(place.position))
             position = place.position
-        if place.high_min is not None and (told.high_min == 0 or place.high_min <= told.high_min):
+        if wanted.wait and place.high_min is not None and (told.high_min == 0 or place.high_min <= told.high_min):
             phrases.append(_wait(place.low_min or 0, place.high_min))
             high = place.high_min
         at = now if phrases else told.at
     offered = told.offered
     if not offered and (phrases or now - told.began >= OFFER_MESSAGE_AFTER_S):
-        phrases.append(("leave_message", {}))
+        phrases.extend(_offers(telling))
         offered = True
     return Announcement(tuple(phrases), Told(at, position, high, told.began, offered))
 
 
-def _is_time(place: Place, told: Told, now: int) -> bool:
+def _offers(telling: Telling) -> Iterator[tuple[str, dict[str, int]]]:
+    """What the caller may do instead of waiting."""
+    if telling.callback_key:
+        yield "callback", {"key": int(telling.callback_key)}
+    if telling.announcements.message:
+        yield "leave_message", {}
+
+
+def _is_time(place: Place, told: Told, now: int, every_s: int) -> bool:
     since = now - told.at
     moved_up = 0 < place.position < told.position
-    return since >= REPEAT_AFTER_S or (moved_up and since >= GAP_S)
+    return since >= every_s or (moved_up and since >= GAP_S)
 
 
 def _position(position: int) -> tuple[str, dict[str, int]]:

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, request
 
 from app import crash
 from app.db import unit_of_work
-from telephony import answering, legs, queueing, recording_news, rescue, steps
+from telephony import answering, draft_calls, legs, lookups, queueing, recording_news, rescue, steps
 from telephony.forms import BadForm, CallForm, RecordingForm, RoomForm, StatusForm, StepForm
 from telephony.legs import LegNews
 from telephony.recording_news import RecordingNews
@@ -46,6 +46,15 @@ def incoming() -> Response:
     return twiml_reply(document)
 
 
+@bp.post("/draft/<token>")
+def draft_answered(token: str) -> Response:
+    """A telephone that was rung with a draft is picked up: the draft's first step, or the step that stands."""
+    form = CallForm.parse(request.form)
+    with unit_of_work() as session:
+        document = draft_calls.answered(session, room_of(), token, form)
+    return twiml_reply(document)
+
+
 @bp.post("/step/<uuid:interaction_id>/<int:n>")
 def step_answered(interaction_id: uuid.UUID, n: int) -> Response:
     """The answer to step `n`: keys, words, a message or a transfer's end in, the next step out.
@@ -62,14 +71,21 @@ def step_answered(interaction_id: uuid.UUID, n: int) -> Response:
     return twiml_reply(document)
 
 
+@bp.post("/look-up/<uuid:interaction_id>/<int:n>")
+def looking_up(interaction_id: uuid.UUID, n: int) -> Response:
+    """A round while step `n` looks something up; `?told=1` once its phrase was said. Nothing is open meanwhile."""
+    form = CallForm.parse(request.form)
+    was_told = request.args.get("told") == "1"
+    return twiml_reply(lookups.next_round(room_of(), interaction_id, n, form.call_sid, was_told=was_told))
+
+
 @bp.post("/wait/<uuid:interaction_id>")
 def waiting(interaction_id: uuid.UUID) -> Response:
-    """One round of the queue's loop. Digits: the key pressed during the last one, `*` to leave a message instead."""
-    form = CallForm.parse(request.form)
+    """One round of the queue's loop. Digits or words: what the caller did during the last one, `*` for a message."""
+    form = StepForm.parse(request.form, silent=request.args.get("silent") == "1")
+    CallForm.parse(request.form)
     with unit_of_work() as session:
-        document = queueing.next_round(
-            session, room_of(), interaction_id, form.call_sid, request.args, request.form.get("Digits", "")
-        )
+        document = queueing.next_round(session, room_of(), interaction_id, form.call_sid, request.args, form.event)
     return twiml_reply(document)
 
 
@@ -174,9 +190,13 @@ def room_event(interaction_id: uuid.UUID) -> Response:
 
 @bp.post("/recording/<uuid:interaction_id>")
 def recording_ready(interaction_id: uuid.UUID) -> Response:
-    """A recording can be fetched, or there is none. `?kind=voicemail` for a message a caller left."""
+    """A recording can be fetched, or there is none.
+
+    `?kind=voicemail` for a message a caller left, `?kind=answer` for what a caller said to a flow that went on.
+    """
     form = RecordingForm.parse(request.form)
-    kind = "voicemail" if request.args.get("kind") == "voicemail" else "call"
+    asked = request.args.get("kind", "call")
+    kind = asked if asked in recording_news.CHANNELS else "call"
     crash.point("G0")
     with unit_of_work() as session:
         if not steps.is_known(session, interaction_id):

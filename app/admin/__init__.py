@@ -10,6 +10,7 @@ from app.config import Settings
 def init(app: Flask, settings: Settings) -> None:
     """Open the room. `app.extensions["speech_report"]` and `["our_numbers"]` are injected by the factory."""
     from app.accounts.entry import ADMIN, enter
-    from app.admin import views
+    from app.admin import entry_points, views
 
     enter(app, views.bp, ADMIN)
+    enter(app, entry_points.bp, ADMIN)

@@ -34,6 +34,16 @@ class NumberForm(Form):
     language: Short = ""
 
 
+class EntryPointForm(NumberForm):
+    """Where a number leads. Checked further by the telephone side."""
+
+    priority_min: int = 0
+
+
+class NewEntryPointForm(EntryPointForm):
+    number: Short
+
+
 def chosen(name: str) -> list[str]:
     """The ticked boxes of this name, from a form or as a JSON list."""
     if not request.is_json:

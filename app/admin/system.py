@@ -26,7 +26,14 @@ SpeechReport = Callable[[], list[dict[str, Any]]]
 WORKER_SILENT_S = 30
 BACKLOG_S = 30
 SECRETS = frozenset(
-    {"secret_key", "twilio_auth_token", "twilio_auth_token_previous", "twilio_api_key_secret", "recordings_url"}
+    {
+        "secret_key",
+        "twilio_auth_token",
+        "twilio_auth_token_previous",
+        "twilio_api_key_secret",
+        "recordings_url",
+        "flow_secrets",
+    }
 )
 """Shown only as given or not. The recordings' address may hold a key of the store."""
 
@@ -181,6 +188,8 @@ def _shown(name: str, value: Any) -> str:
         return str(_("given") if value else _("not given"))
     if name == "database_url":
         return make_url(value).render_as_string(hide_password=True) if value else str(_("embedded"))
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return "" if value is None else str(value)
 
 

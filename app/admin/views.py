@@ -13,9 +13,9 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from app import events
 from app.accounts.models import User
 from app.accounts.people import PersonRefused, add_person, new_password, set_active, set_password, set_roles
+from app.admin.entry_points import told
 from app.admin.forms import ActiveForm, MemberForm, NumberForm, PersonForm, chosen
 from app.admin.system import system_report
 from app.db import request_session, unit_of_work
@@ -119,17 +119,8 @@ def edit_number(number_id: int) -> ResponseReturnValue:
     """`{label, flow, language}` of one of our numbers."""
     form = parse(NumberForm)
     numbers: Numbers = current_app.extensions["our_numbers"]
-    with unit_of_work() as session:
-        changed = numbers.edit(
-            session, min(number_id, MOST_ID), label=form.label, flow=form.flow, language=form.language
-        )
-        about: dict[str, Any] = {
-            "number_id": changed.id,
-            "label": changed.label,
-            "flow": changed.flow,
-            "language": changed.language,
-        }
-        events.record(session, "number.changed", actor=_me(), **about)
+    with unit_of_work() as session, told(session, numbers, min(number_id, MOST_ID)):
+        numbers.edit(session, min(number_id, MOST_ID), label=form.label, flow=form.flow, language=form.language)
     return _back("numbers")
 
 

@@ -85,6 +85,12 @@ def _to_know(
         yield "tried_before", _tries(tries), {"times": len(tries), "queues": _queues(tries)}
     if recent and recent[0][0].state == State.VOICEMAIL:
         yield "voicemail", "Left a voicemail the last time: listen to it on the timeline.", {}
+    if recent and recent[0][0].state == State.CALLBACK:
+        agreed = recent[0][0].context.get("callback", {})
+        at = agreed.get("at")
+        when = f"from {at}" if at else "as soon as somebody is free"
+        values = {"number": agreed.get("number", ""), "at": at}
+        yield "callback", f"Waits for a call back at {values['number']}, {when}.", values
     if said and said["by"] == "customer" and said["channel"] == "sms":
         yield "waiting_for_answer", f"Their last text has no answer yet: “{said['text']}”", {"text": said["text"]}
     if any(point.sms_opted_out_at for point in customer.contact_points):

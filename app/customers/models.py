@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Text, UniqueConstraint, func
 from sqlalchemy import text as sql
@@ -21,6 +22,8 @@ class Customer(Base):
     name: Mapped[str | None] = mapped_column(Text)
     language: Mapped[str | None] = mapped_column(Text)
     """BCP 47, as last chosen or stated: en, es, zh-TW."""
+    fields: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'"))
+    """What the company keeps about a customer in words of its own: {"plan": "fibre", "account": "40718822"}."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     contact_points: Mapped[list[ContactPoint]] = relationship(
         back_populates="customer", order_by="ContactPoint.id", lazy="selectin"

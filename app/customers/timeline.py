@@ -92,6 +92,8 @@ def _call(interaction: Interaction, talk_s: float, wait_s: float) -> Entry:
         "wait_s": round(wait_s, 1),
         "outcome": _outcome(interaction),
         "path": list(interaction.context.get("path", [])),
+        "verified": interaction.context.get("verified"),
+        "survey": list(interaction.context.get("survey", [])),
     }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from flask_babel import format_datetime, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 MOST = 5
 KINDS = {
     "tried_before": "retry",
     "voicemail": "open",
+    "callback": "open",
     "waiting_for_answer": "open",
     "opted_out": "preference",
     "number_withheld": "note",
@@ -51,6 +53,12 @@ def _sentence(fact: dict[str, Any]) -> str:
             return str(_("Their last text has no answer yet: “%(text)s”", text=values["text"]))
         case "voicemail":
             return str(_("Left a voicemail the last time: listen to it on the timeline."))
+        case "callback" if values["at"]:
+            at = datetime.fromisoformat(values["at"])
+            when = {"number": values["number"], "time": format_datetime(at, "short")}
+            return str(_("Waits for a call back at %(number)s, from %(time)s.", **when))
+        case "callback":
+            return str(_("Waits for a call back at %(number)s, as soon as somebody is free.", number=values["number"]))
         case "opted_out":
             return str(_("Asked for no more texts (STOP)."))
         case "number_withheld":

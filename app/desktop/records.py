@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from app import events
+from app.customers.change import change_customer
 from app.customers.context import context_card
 from app.customers.models import Customer, Note
 from app.customers.search import search_customers
@@ -82,12 +82,7 @@ def edit(customer_id: uuid.UUID) -> ResponseReturnValue:
     with unit_of_work() as session:
         customer = _customer(session, customer_id)
         changes = {name: getattr(form, name) for name in form.model_fields_set}
-        changed = sorted(name for name, value in changes.items() if getattr(customer, name) != value)
-        for name in changed:
-            setattr(customer, name, changes[name])
-        if changed:
-            actor = f"user:{current_user.id}"
-            events.record(session, "customer.changed", actor=actor, customer_id=customer.id, fields=changed)
+        change_customer(session, customer, own=changes, actor=f"user:{current_user.id}")
         return customer_json(customer)
 
 

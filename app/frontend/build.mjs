@@ -34,12 +34,16 @@ async function scripts() {
     format: "esm",
     splitting: true,
     chunkNames: "chunks/[name]-[hash]",
-    entryPoints: ["base", "phone", "desktop"].map((page) => ({ in: join(here, page, "main.ts"), out: page })),
+    entryPoints: [
+      ...["base", "phone", "desktop", "flows"].map((page) => ({ in: join(here, page, "main.ts"), out: page })),
+      ...["list", "replay"].map((page) => ({ in: join(here, "flows", `${page}.ts`), out: `flows-${page}` })),
+    ],
   });
   const alone = {
     theme: "base/theme.ts",
     capture: "softphone/audio/capture.worklet.ts",
     playout: "softphone/audio/playout.worklet.ts",
+    "flow-layout": "flows/layout.worker.ts",
   };
   await build({
     ...common,
@@ -76,6 +80,7 @@ async function iconNames() {
     for (const [, name] of text.matchAll(/\bicon\(\s*["']([a-z0-9-]+)["']/g)) {
       if (!known.has(iconFile(name)))
         throw new Error(`${relative(root, file)}: no icon is called "${name}". Find its name on tabler.io/icons.`);
+      names.add(name);
     }
     for (const [, name] of text.matchAll(/["']([a-z][a-z0-9-]{2,})["']/g))
       if (known.has(iconFile(name))) names.add(name);

@@ -29,6 +29,8 @@ class State(StrEnum):
     ABANDONED = "abandoned"
     ABANDONED_IN_FLOW = "abandoned_in_flow"
     CONTAINED = "contained"
+    CALLBACK = "callback"
+    """The caller agreed on a callback: somebody owes a call. What was agreed stands in `context["callback"]`."""
     VOICEMAIL = "voicemail"
     CANCELED = "canceled"
     REJECTED = "rejected"
@@ -41,6 +43,7 @@ TERMINAL = frozenset(
         State.ABANDONED,
         State.ABANDONED_IN_FLOW,
         State.CONTAINED,
+        State.CALLBACK,
         State.VOICEMAIL,
         State.CANCELED,
         State.REJECTED,
@@ -51,10 +54,27 @@ TERMINAL = frozenset(
 MOVES: dict[State, frozenset[State]] = {
     State.CREATED: frozenset({State.IN_FLOW, State.QUEUED, State.ACTIVE, State.REJECTED, State.CANCELED, State.FAILED}),
     State.IN_FLOW: frozenset(
-        {State.QUEUED, State.CONTAINED, State.ABANDONED_IN_FLOW, State.VOICEMAIL, State.OFFERED, State.FAILED}
+        {
+            State.QUEUED,
+            State.CONTAINED,
+            State.ABANDONED_IN_FLOW,
+            State.CALLBACK,
+            State.VOICEMAIL,
+            State.OFFERED,
+            State.FAILED,
+        }
     ),
     State.QUEUED: frozenset(
-        {State.OFFERED, State.ABANDONED, State.IN_FLOW, State.QUEUED, State.VOICEMAIL, State.CANCELED, State.FAILED}
+        {
+            State.OFFERED,
+            State.ABANDONED,
+            State.IN_FLOW,
+            State.QUEUED,
+            State.CALLBACK,
+            State.VOICEMAIL,
+            State.CANCELED,
+            State.FAILED,
+        }
     ),
     State.OFFERED: frozenset({State.ACTIVE, State.QUEUED, State.ABANDONED, State.IN_FLOW, State.FAILED}),
     State.ACTIVE: frozenset(

@@ -19,16 +19,19 @@ def enqueue_interaction(
     queue: Queue,
     *,
     priority_min: int | None = None,
+    max_wait_s: int | None = None,
     actor: str = "flow",
     reason: str | None = None,
 ) -> bool:
     """Put the interaction into the queue and ask for an agent; False when another move was faster.
 
     The place in the line is kept: `virtual_start`, once set, stays through every re-queueing (A-6). The queue's limit
-    runs from now. `priority_min` counts as so many minutes already waited; None leaves it as it is.
+    runs from now, or `max_wait_s` where that is shorter. `priority_min` counts as so many minutes already waited; None
+    leaves it as it is.
     """
     now = database_now(session)
-    deadline = now + timedelta(seconds=queue.max_wait_s)
+    limit_s = queue.max_wait_s if max_wait_s is None else min(max_wait_s, queue.max_wait_s)
+    deadline = now + timedelta(seconds=limit_s)
     if not move(
         session,
         interaction,

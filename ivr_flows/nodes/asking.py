@@ -27,13 +27,21 @@ class AskingNode(Node):
 
     asks: ClassVar[bool] = True
     tries: int = Field(default=3, ge=1, le=10)
-    retry_prompt: PromptText | None = None  # said before the question is asked again
+    """How often the question is asked before the call goes to no_match or no_input."""
+    retry_prompt: PromptText | None = None
+    """Said before the question is asked again."""
     no_input: Target | None = None
+    """Where the call goes after so many silences; without it to the flow's fallback."""
     no_match: Target | None = None
+    """Where the call goes after so many answers that were not understood; without it to the flow's fallback."""
     person: Target | None = None
+    """Where the key 0 and words such as “operator” lead; without it to the fallback. null turns that off."""
     timeout_s: Annotated[float, Field(ge=1, le=60)] = 5.0
+    """Seconds of silence, after the prompt, that count as no answer."""
     speech_timeout_s: Annotated[float, Field(ge=0.5, le=20)] | None = None
+    """Seconds of silence that end what the caller says; without it the recogniser decides."""
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """How sure the recogniser must be, from 0 to 1; less counts as not understood."""
 
     def ask(
         self, call: Call, *, lead: tuple[Prompt, ...] = (), facts: tuple[Fact, ...] = (), is_retry: bool = False

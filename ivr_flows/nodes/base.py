@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +15,7 @@ from ivr_flows.events import CallEvent
 from ivr_flows.facts import Fact
 from ivr_flows.instructions import Instruction, Prompt
 from ivr_flows.state import CallContext
-from ivr_flows.texts import Condition, PromptText, Text
+from ivr_flows.texts import Condition, PromptText, Template, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,29 @@ class Go:
     variables: Mapping[str, Any] = field(default_factory=dict)
     sensitive: tuple[str, ...] = ()
     language: str | None = None
+    customer: Mapping[str, Any] = field(default_factory=dict)
+    """What is new in the snapshot of the caller's record."""
 
 
 @dataclass(frozen=True, slots=True)
 class GoToFlow:
-    """Go on at the start of another flow, or at `otherwise` when there is none of that name."""
+    """Go on at the start of another flow, or at `otherwise` when it cannot be entered.
+
+    `comes_back`: a `return` there leads back to this node (see `Node.returned`).
+    """
 
     flow: str
     otherwise: str | None
+    instructions: tuple[Instruction, ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    comes_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Go back to the node that called this flow; to this flow's fallback when none did."""
+
+    result: str = ""
     instructions: tuple[Instruction, ...] = ()
 
 
@@ -49,6 +65,7 @@ class Wait:
     facts: tuple[Fact, ...] = ()
     pending: Mapping[str, Any] = field(default_factory=dict)
     is_retry: bool = False
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +78,7 @@ class End:
     goal: str = ""
 
 
-Outcome = Go | GoToFlow | Wait | End
+Outcome = Go | GoToFlow | Return | Wait | End
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +91,12 @@ class Way:
     label: str
     to: str | None
     field: tuple[str | int, ...] = ()
+
+
+class OpeningTimes(Protocol):
+    def at(self, now: datetime) -> tuple[bool, str, bool]:
+        """Whether it is open at this moment, why, and whether the reason is a public holiday. `now` must be aware."""
+        ...
 
 
 class Call(Protocol):
@@ -93,12 +116,30 @@ class Call(Protocol):
         """What this node noted when it last waited."""
         ...
 
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """Every variable of the call so far, sensitive ones too."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """This node in this flow, as one word: what tells it from every other."""
+        ...
+
     def prompt(self, prompt: PromptText | None, **extra: Any) -> tuple[Prompt, ...]:
         """The prompt in the caller's language with variables filled in; `extra` are more names for the templates."""
         ...
 
     def text(self, text: Text, **extra: Any) -> str: ...
+    def fill(self, template: Template, *, in_url: bool = False) -> str:
+        """The template with its variables; `in_url` percent-encodes them, so that none can change the address."""
+        ...
+
     def holds(self, condition: Condition) -> bool: ...
+    def hours(self, name: str) -> OpeningTimes:
+        """The shared hours of this name."""
+        ...
+
     def facts_for_agent(self) -> dict[str, str]:
         """Collected variables as text, without sensitive ones."""
         ...
@@ -107,13 +148,16 @@ class Call(Protocol):
 class Node(BaseModel):
     """A step of a flow. `title` is what people read in paths and pages; without it the id is made readable."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
     on_path: ClassVar[bool] = True  # False: silent work that a reader of the caller's path can do without
     asks: ClassVar[bool] = False  # the caller must answer
+    unheard: ClassVar[frozenset[str]] = frozenset()  # fields whose texts are values, not words for a caller
     kind: str
+    """What this step does."""
     id: SkipJsonSchema[str] = Field(exclude=True)
     title: str | None = Field(default=None, min_length=1, max_length=60)
+    """What people read in paths and on the diagram; without it the id is made readable."""
 
     @abstractmethod
     def enter(self, call: Call) -> Outcome:
@@ -123,9 +167,29 @@ class Node(BaseModel):
         """What to do with an event while waiting here; None when this node does not wait for such an event."""
         return None
 
+    def returned(self, call: Call, result: str) -> Outcome:
+        """Where to go when the flow that was called from here is done."""
+        return Go(None)
+
     @abstractmethod
     def ways(self) -> Iterator[Way]:
         """Every way out of this node."""
+
+    def sets(self) -> Iterator[str]:
+        """The variables that this node gives a value."""
+        for name in ("into", "variables"):
+            value = getattr(self, name, None)
+            yield from (value,) if isinstance(value, str) else value or ()
+
+    @property
+    def is_question(self) -> bool:
+        """Whether the call stops here for the caller's answer."""
+        return self.asks
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether a call may stop here for an answer or a person, so that a way round through here is no trap."""
+        return self.is_question or self.reaches_person
 
     @property
     def reaches_person(self) -> bool:
@@ -140,7 +204,13 @@ class Node(BaseModel):
 class Part(BaseModel):
     """A piece of a node that has fields of its own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
 
 
 FieldPath = tuple[str | int, ...]

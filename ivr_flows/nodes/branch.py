@@ -14,7 +14,9 @@ class Case(Part):
     """One condition and where to go when it holds."""
 
     condition: Condition = Field(alias="if")
+    """The condition, for instance: customer.is_known and now.hour < 12"""
     to: Target
+    """The node to go to when it holds."""
 
 
 class BranchNode(Node):
@@ -32,9 +34,12 @@ class BranchNode(Node):
     """
 
     kind: Literal["branch"] = "branch"
+    """Go where the first condition that holds points."""
     on_path: ClassVar[bool] = False
     when: tuple[Case, ...] = Field(min_length=1, max_length=50)
+    """The conditions, tried from top to bottom."""
     otherwise: Target
+    """The node to go to when none of them holds."""
 
     def enter(self, call: Call) -> Outcome:
         for case in self.when:

@@ -23,7 +23,7 @@ def _usable_pattern(pattern: str) -> str:
         _whole(pattern)
     except Exception as error:  # pydantic's own error type for a pattern that Rust's regex refuses is private
         raise PydanticCustomError(
-            "flow", "is not a pattern that can be used (no look-around, no back-references)"
+            "flow", "is not a pattern that can be used (no look-around, no back-references, no thousandfold repeats)"
         ) from error
     return pattern
 
@@ -52,17 +52,29 @@ class CollectNode(AskingNode):
     """
 
     kind: Literal["collect"] = "collect"
+    """Ask for a number or words and keep them."""
     prompt: PromptText
+    """The question."""
     into: VariableName
+    """The variable that keeps the answer: vars.<name> in texts and conditions."""
     expect: Literal["digits", "words"] = "digits"
+    """digits takes keys and spoken digits, words takes speech only."""
     min_length: int = Field(default=1, ge=1, le=64)
+    """The fewest characters the answer may have."""
     max_length: int = Field(default=20, ge=1, le=64)
+    """The most characters the answer may have; with so many keys pressed the caller need not wait."""
     pattern: Annotated[str, Field(max_length=200), AfterValidator(_usable_pattern)] | None = None
+    """A regular expression that the whole answer must fit."""
     by_speech: bool = True
+    """Whether the answer may be spoken; keys always work for digits."""
     finish_key: Literal["#", "*", ""] = "#"
+    """The key that ends the answer; empty for none."""
     confirm: PromptText | None = None
+    """Reads the answer back ({{ value | spell }}) and asks for 1 or yes, 2 or no."""
     sensitive: bool = False
+    """Whether the answer is masked everywhere and never shown to an agent."""
     next: Target
+    """The node that comes after."""
 
     @model_validator(mode="after")
     def _lengths_fit(self) -> CollectNode:

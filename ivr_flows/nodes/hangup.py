@@ -19,8 +19,11 @@ class HangupNode(Node):
     """
 
     kind: Literal["hangup"] = "hangup"
+    """Say a last word and end the call."""
     say: PromptText | None = None
+    """The last word."""
     goal: Goal | None = None
+    """What the caller got done without a person; only such calls count as contained."""
 
     def enter(self, call: Call) -> Outcome:
         return End("contained" if self.goal else "hung_up", (*call.prompt(self.say), Hangup()), goal=self.goal or "")

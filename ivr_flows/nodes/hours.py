@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from ivr_flows.facts import HoursChecked
 from ivr_flows.nodes.base import Call, Go, Node, Outcome, Part, Way
-from ivr_flows.patterns import COUNTRY_PATTERN
+from ivr_flows.patterns import COUNTRY_PATTERN, Name
 from ivr_flows.texts import Target
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -103,8 +103,11 @@ class DatedException(Part):
     """
 
     date: Annotated[str, BeforeValidator(_whole_date)]
+    """The date: 2026-12-24, or 12-24 for every year."""
     hours: Annotated[Spans, BeforeValidator(read_spans, json_schema_input_type=str | list[str])]
+    """The times of that date: 08:00-12:00, a list of such, or closed."""
     name: str | None = Field(default=None, max_length=60)
+    """What people call the day."""
 
     def is_on(self, day: Date) -> bool:
         return self.date in (day.isoformat(), day.strftime("%m-%d"))
@@ -114,7 +117,9 @@ class PublicHolidays(Part):
     """Public holidays of a country (ISO code), and of a part of it where they differ: {country: US, part: CA}"""
 
     country: Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN)]
+    """The country's ISO code, such as US, GB or MX."""
     part: str | None = None
+    """A part of the country whose holidays differ, such as CA."""
 
     @model_validator(mode="after")
     def _is_known(self) -> PublicHolidays:
@@ -133,48 +138,24 @@ def _holidays_short(value: Any) -> Any:
     return {"country": value} if isinstance(value, str) else value
 
 
-class HoursNode(Node):
-    """Go one way when the company is open and another when it is closed.
+class OpeningHours(Part):
+    """When the company is open.
 
-        office_hours:
-          kind: hours
-          zone: America/New_York
-          weekly: {mon-fri: 08:00-20:00, sat: [09:00-13:00, 14:00-17:00]}
-          exceptions: [{date: 2026-12-24, hours: 08:00-12:00}, {date: 12-25, hours: closed, name: Christmas}]
-          holidays: US
-          open: main_menu
-          closed: closed_menu
-
-    A dated exception goes before a public holiday, and that before the weekly times. On a public holiday the call
-    goes to `holiday`, or to `closed` without one. `weekly: 24/7` is always open. Times are the wall clock's in
-    `zone`, so they keep their meaning when the clocks change; a span past midnight (22:00-06:00) belongs to the day
-    it begins on. The opening minute is open, the closing one closed.
+    {zone: America/New_York, weekly: {mon-fri: 08:00-20:00}, holidays: US}
     """
 
-    kind: Literal["hours"] = "hours"
-    on_path: ClassVar[bool] = False
     zone: Annotated[str, AfterValidator(known_zone)]
+    """The IANA time zone of the times, such as America/New_York."""
     weekly: Annotated[
         dict[str, Spans], BeforeValidator(read_weekly, json_schema_input_type=str | dict[str, str | list[str]])
     ]
+    """Times by day: {mon-fri: 08:00-20:00, sat: [09:00-13:00, 14:00-17:00]}, or 24/7."""
     exceptions: tuple[DatedException, ...] = Field(default=(), max_length=400)
+    """Dates with times of their own; they go before holidays and weekly times."""
     holidays: (
         Annotated[PublicHolidays, BeforeValidator(_holidays_short, json_schema_input_type=str | PublicHolidays)] | None
     ) = None
-    open: Target
-    closed: Target
-    holiday: Target | None = None
-
-    def enter(self, call: Call) -> Outcome:
-        is_open, reason, is_holiday = self.at(call.context.now)
-        target = self.open if is_open else (self.holiday if is_holiday and self.holiday else self.closed)
-        return Go(target, facts=(HoursChecked(self.id, is_open, reason),))
-
-    def ways(self) -> Iterator[Way]:
-        yield Way("open", self.open, ("open",))
-        yield Way("closed", self.closed, ("closed",))
-        if self.holiday:
-            yield Way("public holiday", self.holiday, ("holiday",))
+    """The country whose public holidays count: US, or {country: US, part: CA}."""
 
     def at(self, now: datetime) -> tuple[bool, str, bool]:
         """Whether it is open at this moment, why, and whether the reason is a public holiday. `now` must be aware."""
@@ -201,6 +182,79 @@ class HoursNode(Node):
         if self.holidays is None:
             return None
         return _holidays_of(self.holidays.country, self.holidays.part, day.year).get(day)
+
+
+class HoursNode(Node):
+    """Go one way when the company is open and another when it is closed.
+
+        office_hours:
+          kind: hours
+          zone: America/New_York
+          weekly: {mon-fri: 08:00-20:00, sat: [09:00-13:00, 14:00-17:00]}
+          exceptions: [{date: 2026-12-24, hours: 08:00-12:00}, {date: 12-25, hours: closed, name: Christmas}]
+          holidays: US
+          open: main_menu
+          closed: closed_menu
+
+    A dated exception goes before a public holiday, and that before the weekly times. On a public holiday the call
+    goes to `holiday`, or to `closed` without one. `weekly: 24/7` is always open. Times are the wall clock's in
+    `zone`, so they keep their meaning when the clocks change; a span past midnight (22:00-06:00) belongs to the day
+    it begins on. The opening minute is open, the closing one closed. Hours that several nodes or flows share stand
+    under the file's `hours`, or in a file it includes, and are named by `use`.
+    """
+
+    kind: Literal["hours"] = "hours"
+    """Go one way when the company is open and another when it is closed."""
+    on_path: ClassVar[bool] = False
+    use: Name | None = None
+    """Shared hours, by their name, instead of zone, weekly, exceptions and holidays."""
+    zone: Annotated[str, AfterValidator(known_zone)] | None = None
+    """The IANA time zone of the times, such as America/New_York."""
+    weekly: (
+        Annotated[
+            dict[str, Spans], BeforeValidator(read_weekly, json_schema_input_type=str | dict[str, str | list[str]])
+        ]
+        | None
+    ) = None
+    """Times by day: {mon-fri: 08:00-20:00, sat: [09:00-13:00, 14:00-17:00]}, or 24/7."""
+    exceptions: tuple[DatedException, ...] = Field(default=(), max_length=400)
+    """Dates with times of their own; they go before holidays and weekly times."""
+    holidays: (
+        Annotated[PublicHolidays, BeforeValidator(_holidays_short, json_schema_input_type=str | PublicHolidays)] | None
+    ) = None
+    """The country whose public holidays count: US, or {country: US, part: CA}."""
+    open: Target
+    """The node to go to while open."""
+    closed: Target
+    """The node to go to while closed."""
+    holiday: Target | None = None
+    """The node to go to on a public holiday; without it to closed."""
+
+    @model_validator(mode="after")
+    def _has_times_once(self) -> HoursNode:
+        own = self.model_fields_set & OpeningHours.model_fields.keys()
+        if self.use is not None and own:
+            raise _wrong(f"takes its times from '{self.use}': leave out {', '.join(sorted(own))}")
+        if self.use is None and (self.zone is None or self.weekly is None):
+            raise _wrong("needs zone and weekly, or use with the name of shared hours")
+        return self
+
+    @property
+    def own_times(self) -> OpeningHours:
+        values = {name: getattr(self, name) for name in OpeningHours.model_fields}
+        return OpeningHours.model_construct(**values)
+
+    def enter(self, call: Call) -> Outcome:
+        times = call.hours(self.use) if self.use else self.own_times
+        is_open, reason, is_holiday = times.at(call.context.now)
+        target = self.open if is_open else (self.holiday if is_holiday and self.holiday else self.closed)
+        return Go(target, facts=(HoursChecked(self.id, is_open, reason),))
+
+    def ways(self) -> Iterator[Way]:
+        yield Way("open", self.open, ("open",))
+        yield Way("closed", self.closed, ("closed",))
+        if self.holiday:
+            yield Way("public holiday", self.holiday, ("holiday",))
 
 
 @lru_cache(maxsize=256)

@@ -20,15 +20,21 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Key = Annotated[str, BeforeValidator(_as_text), StringConstraints(pattern=KEY_PATTERN)]
+KeyWritten = Annotated[int, Field(ge=0, le=9)] | Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+Key = Annotated[
+    str, BeforeValidator(_as_text, json_schema_input_type=KeyWritten), StringConstraints(pattern=KEY_PATTERN)
+]
 
 
 class Choice(Part):
     """One choice of a menu: a key, words, or both."""
 
     key: Key | None = None
+    """The key to press: 0 to 9, * or #."""
     words: Words | None = None
+    """What the caller may say instead: phrases, or phrases by language."""
     to: Target
+    """The node this choice leads to."""
 
 
 class MenuNode(AskingNode):
@@ -46,8 +52,11 @@ class MenuNode(AskingNode):
     """
 
     kind: Literal["menu"] = "menu"
+    """Let the caller choose by key or by word."""
     prompt: PromptText
+    """What the caller hears before choosing; name every key and word."""
     choices: tuple[Choice, ...] = Field(min_length=1, max_length=12)
+    """What there is to choose from; five at most are easy to remember."""
 
     def enter(self, call: Call) -> Outcome:
         return self.ask(call)

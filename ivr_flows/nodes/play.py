@@ -18,8 +18,11 @@ class PlayNode(Node):
     """
 
     kind: Literal["play"] = "play"
+    """Play a recording and go on."""
     audio: Audio
+    """The recording's address (https://… or /audio/…), one or one for each language."""
     next: Target
+    """The node that comes after."""
 
     def enter(self, call: Call) -> Outcome:
         return Go(self.next, (Play(call.text(self.audio)),))

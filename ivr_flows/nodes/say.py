@@ -16,8 +16,11 @@ class SayNode(Node):
     """
 
     kind: Literal["say"] = "say"
+    """Speak a text and go on."""
     text: PromptText
+    """What the caller hears."""
     next: Target
+    """The node that comes after."""
 
     def enter(self, call: Call) -> Outcome:
         return Go(self.next, call.prompt(self.text))

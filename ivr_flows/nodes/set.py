@@ -12,7 +12,7 @@ from ivr_flows.patterns import LanguageTag, VariableName
 from ivr_flows.texts import Target, Text
 
 
-def _value(value: Any) -> bool | int | float | Text:
+def read_value(value: Any) -> bool | int | float | Text:
     return value if isinstance(value, bool | int | float | Text) else Text.read(value)
 
 
@@ -27,12 +27,17 @@ class SetNode(Node):
     """
 
     kind: Literal["set"] = "set"
+    """Give variables a value, or change the caller's language."""
     on_path: ClassVar[bool] = False
-    variables: dict[VariableName, Annotated[bool | int | float | Text, PlainValidator(_value)]] = Field(
+    unheard: ClassVar[frozenset[str]] = frozenset({"variables"})
+    variables: dict[VariableName, Annotated[bool | int | float | Text, PlainValidator(read_value)]] = Field(
         default_factory=dict, max_length=20
     )
+    """Values by name: texts with variables in them, numbers, true or false."""
     language: LanguageTag | None = None
+    """The language the caller hears from here on; one of the flow's."""
     next: Target
+    """The node that comes after."""
 
     @model_validator(mode="after")
     def _does_something(self) -> SetNode:

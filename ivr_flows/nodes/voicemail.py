@@ -28,15 +28,25 @@ class VoicemailNode(Node):
     """
 
     kind: Literal["voicemail"] = "voicemail"
+    """Let the caller leave a message for the people of a queue."""
     prompt: PromptText
+    """Said before the tone."""
     mailbox: Name
+    """The key of the queue whose people own the message."""
     thanks: PromptText | None = None
+    """Said after the message."""
     max_length_s: int = Field(default=120, ge=5, le=600)
+    """The longest message, in seconds."""
     min_length_s: float = Field(default=1.0, ge=0, le=10)
+    """A shorter recording, in seconds, counts as no message."""
     silence_s: int = Field(default=5, ge=2, le=30)
+    """So many seconds of silence end the message."""
     finish_key: Literal["#", "*", ""] = "#"
+    """The key that ends the message; empty for none."""
     tries: int = Field(default=2, ge=1, le=5)
+    """How often the caller is asked for a message."""
     next: Target | None = None
+    """The node that comes after; without it the call ends."""
 
     def enter(self, call: Call) -> Outcome:
         return self._record(call)

@@ -144,6 +144,9 @@ class Browser:
     def put(self, path: str, body: Any = None, **options: Any) -> Any:
         return self._write("PUT", path, body, **options)
 
+    def delete(self, path: str, body: Any = None, **options: Any) -> Any:
+        return self._write("DELETE", path, body, **options)
+
     def _write(self, method: str, path: str, body: Any, **options: Any) -> Any:
         headers = {"X-CSRFToken": self.csrf, "Accept": "application/json"}
         return self.client.open(path, method=method, json={} if body is None else body, headers=headers, **options)

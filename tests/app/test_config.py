@@ -43,12 +43,22 @@ def test_the_secrets_made_at_the_first_start_are_kept_and_private(env: dict[str,
         ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud': give one of debug, info, warning, error."),
         ("PROMPT_VOICE", "mars", "PROMPT_VOICE is 'mars': give one of home, carrier."),
         ("TWILIO_ACCOUNT_SID", "AC12", "TWILIO_ACCOUNT_SID must be AC followed by 32 hex digits."),
+        ("HTTP_ALLOW_HOSTS", "https://crm", "HTTP_ALLOW_HOSTS has 'https://crm': give hosts such as crm.internal"),
+        ("HTTP_ALLOW_HOSTS", "crm internal", "HTTP_ALLOW_HOSTS has 'crm internal'"),
+        ("FLOW_SECRET_CRM", "a\r\nX: b", "FLOW_SECRET_CRM has characters that no header can carry."),
         ("DEMO", "maybe", "DEMO is 'maybe': give one of 0, 1."),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(env: dict[str, str], name: str, value: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says.replace("(", r"\(").replace(".", r"\.")):
         Settings.from_env({**env, name: value})
+
+
+def test_hosts_and_secrets_of_flows_are_read(env: dict[str, str]) -> None:
+    given = {**env, "HTTP_ALLOW_HOSTS": "CRM.internal., erp:8443,", "FLOW_SECRET_CRM_TOKEN": "Bearer 42"}
+    settings = Settings.from_env(given)
+    assert settings.http_allow_hosts == ("crm.internal", "erp:8443")
+    assert settings.flow_secrets == {"crm_token": "Bearer 42"}
 
 
 @pytest.mark.parametrize(

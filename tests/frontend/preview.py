@@ -19,6 +19,7 @@ from flask_babel import Babel
 from app.config import Settings
 from app.pages import content_policy
 from tests.frontend import examples
+from tests.frontend.flow_preview import flow_pages
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = content_policy(Settings.from_env({"CARRIER": "local"})).replace("connect-src 'self'", "connect-src 'self' ws:")
@@ -34,6 +35,7 @@ def make_preview() -> Flask:
     app.after_request(_with_policy)
     _pages(app)
     _desktop(app)
+    flow_pages(app)
     return app
 
 

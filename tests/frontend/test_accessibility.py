@@ -21,6 +21,9 @@ PAGES = {
     "desk in a call": "/desktop?case=call",
     "desk wrapping up": "/desktop?case=wrapping",
     "system": "/admin",
+    "flows": "/admin/flows",
+    "flow editor": "/admin/flows/main",
+    "replay": "/admin/flows/replay/1",
 }
 
 

@@ -26,9 +26,11 @@ def texts_in_templates_and_views() -> set[str]:
     return {text[0] if isinstance(text, tuple) else text for _, _, text, _, _ in found}
 
 
-def texts_in_scripts() -> set[str]:
+def texts_in_scripts(*, flows: bool) -> set[str]:
+    """Of the flow pages' scripts, or of all others."""
     call = re.compile(r'\b(?:t|mark)\(\s*("(?:[^"\\]|\\.)*")')
     scripts = [path for path in (ROOT / "app" / "frontend").rglob("*.ts") if path.name != "texts.ts"]
+    scripts = [path for path in scripts if ("flows" in path.parts) == flows]
     return {json.loads(found) for script in scripts for found in call.findall(script.read_text())}
 
 
@@ -38,11 +40,18 @@ def catalogue(language: str) -> dict[str, Message]:
     return {entry.id[0] if isinstance(entry.id, tuple) else entry.id: entry for entry in entries if entry.id}
 
 
+def handed_over(page: str) -> set[str]:
+    found = re.findall(r"data-texts>\s*(.*?)\s*</script>", make_preview().test_client().get(page).text, re.S)
+    return {text for part in found for text in json.loads(part)}
+
+
 def test_texts_of_scripts_are_handed_over_by_the_page() -> None:
-    page = make_preview().test_client().get("/phone").text
-    handed_over = re.search(r'id="texts">\s*(.*?)\s*</script>', page, re.S)
-    assert handed_over
-    assert set(json.loads(handed_over[1])) == texts_in_scripts()
+    assert handed_over("/phone") == texts_in_scripts(flows=False)
+
+
+@pytest.mark.parametrize("page", ["/admin/flows", "/admin/flows/main", "/admin/flows/replay/1"])
+def test_flow_pages_hand_over_the_texts_of_their_own_scripts_too(page: str) -> None:
+    assert handed_over(page) == texts_in_scripts(flows=True) | texts_in_scripts(flows=False)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

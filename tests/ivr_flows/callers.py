@@ -22,6 +22,7 @@ from ivr_flows import (
 )
 from ivr_flows.events import (
     CallerHungUp,
+    Continued,
     DigitsEntered,
     InputTimedOut,
     QueueLeft,
@@ -45,11 +46,14 @@ class Caller:
     language: str | None = None
     customer: dict[str, Any] = field(default_factory=dict)
     priority_min: int = 0
+    call_id: str = ""
     facts: list[Fact] = field(default_factory=list)
     step: Step = field(init=False)
 
     def __post_init__(self) -> None:
-        context = CallContext(self.number, "+15005550006", self.now, self.customer, self.language, self.priority_min)
+        context = CallContext(
+            self.number, "+15005550006", self.now, self.customer, self.language, self.priority_min, call_id=self.call_id
+        )
         self._took(start(self.flow, context, flows=self.flows))
 
     @classmethod
@@ -67,6 +71,10 @@ class Caller:
 
     def leaves_message(self, duration_s: float = 7.0) -> Caller:
         return self.does(RecordingLeft("rec-1", duration_s))
+
+    def waits_on(self) -> Caller:
+        """Let the wait at hand, or the question, run out."""
+        return self.does(Continued())
 
     def leaves_queue(self, reason: str) -> Caller:
         return self.does(QueueLeft(reason))

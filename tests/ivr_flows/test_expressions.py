@@ -9,8 +9,11 @@ import pytest
 
 from ivr_flows.expressions import BadTemplate, TextTooLong, check_expression, check_template, evaluate, fill
 
+DEEP: dict[str, object] = {}
+for _ in range(400):
+    DEEP = {"a": DEEP, "b": "x" * 1000}
 NAMES = {
-    "vars": {"account": "4071", "n": 7, "long": "x" * 2000},
+    "vars": {"account": "4071", "n": 7, "long": "x" * 2000, "list": ["x" * 50] * 5000, "deep": DEEP},
     "customer": {"name": "Ana", "tags": ["gold", "fibre"], "is_known": True},
     "call": {"caller": "+15551234567", "language": "en"},
     "now": {"hour": 9, "weekday": "mon"},
@@ -91,6 +94,20 @@ REFUSED = {
     "half a tag": "{% if %}",
     "nested a thousand deep": "{{ " + "(" * 1500 + "1" + ")" * 1500 + " }}",
     "too long": "x" * 4001,
+    "a chain of conditions without end": "{{ " + " and ".join(["vars.n"] * 200) + " }}",
+    "minus signs without end": "{{ " + "- " * 500 + "1 }}",
+    "conditions inside each other": "{{ " + "1 if 1 else " * 300 + "1 }}",
+    "lists inside each other": "{{ " + "[" * 90 + "]" * 90 + " }}",
+    "a cycler": "{{ cycler('a') }}",
+    "a namespace": "{{ namespace(a=1) }}",
+    "a joiner": "{{ joiner() }}",
+    "a list of random words": "{{ lipsum(n=1000000) }}",
+    "the base class by key": "{{ vars['__class__'].__mro__ }}",
+    "the code of a filter": "{{ 'a' | upper | attr('__globals__') }}",
+    "a batch": "{{ [1] | batch(1000000000, 0) }}",
+    "a padded text": "{{ 'a' | indent(1000000000) }}",
+    "a range by filter": "{{ 1000000000 | range }}",
+    "a keyed slice": "{{ vars.long[::1] }}",
 }
 
 
@@ -116,6 +133,16 @@ BOMBS = {
     "rounding to minus a billion digits": "{{ 5 | round(0 - 999999999) }}",
     "a very long number": "{{ ('9' ~ vars.long) | int }}",
     "text plus number": "{{ customer.name + 1 }}",
+    "filters on filters": "{{ vars.long" + " | upper | lower | title | trim" * 11 + " }}",
+    "many filters side by side": "{{ vars.long | upper }}" * 170,
+    "a long text printed over and over": "{{ vars.long }}" * 260,
+    "texts put together over and over": "{{ " + " ~ ".join(["vars.long"] * 300) + " }}",
+    "lists put together": "{{ " + " + ".join(["vars.list"] * 45) + " }}",
+    "a long list printed": "{{ vars.list }}" * 260,
+    "a deep mapping printed": "{{ vars.deep }}",
+    "a list times a number": "{{ (vars.list * 1000) | length }}",
+    "a truth times a text": "{{ true * vars.long }}",
+    "a number beyond numbers": "{{ 1e308 * 1e308 | int }}",
 }
 
 
@@ -131,6 +158,19 @@ def test_a_text_that_would_cost_too_much_fails_at_once(source):
 def test_a_text_that_grows_over_the_limit_is_stopped():
     with pytest.raises(TextTooLong):
         fill("{{ vars.long }}{{ vars.long }}", NAMES)
+
+
+def test_a_text_that_takes_too_long_is_stopped_at_the_same_place_on_every_machine():
+    hard = "{{ (vars.long" + " | upper | lower" * 12 + ") | length }}"
+    assert fill(hard, NAMES) == "2000"
+    with pytest.raises(BadTemplate, match="takes more than 100,000 steps to work out"):
+        fill(hard * 2, NAMES)
+    assert fill(hard, NAMES) == "2000"  # the allowance is each text's own
+
+
+def test_a_condition_that_takes_too_long_does_not_hold_and_is_told():
+    with pytest.raises(BadTemplate, match="takes more than 100,000 steps"):
+        evaluate(" and ".join(["(vars.list + vars.list) | length > 1"] * 40), NAMES)
 
 
 def test_methods_of_values_cannot_be_seen():

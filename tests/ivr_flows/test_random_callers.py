@@ -1,22 +1,28 @@
-"""Random callers on the demo flows and on random flows: every call ends or waits, a person or a message in reach."""
+"""Random callers on the demo flows and on random flows of every kind: every call ends or waits, a person or a message
+in reach, within the limit."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any, get_args
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr_flows import Flow, FlowError, FlowStore, State, load_flow
-from ivr_flows.engine import STEPS_AFTER_RESCUE
+from ivr_flows import CallEvent, Flow, FlowStore, Instruction, State, engine
+from ivr_flows.coverage import Coverage
+from ivr_flows.engine import LAST_RESORT, STEPS_AFTER_RESCUE
 from ivr_flows.events import (
     CallerHungUp,
-    CallEvent,
     Continued,
     DigitsEntered,
     InputTimedOut,
+    LookupAnswered,
     QueueLeft,
     RecordingLeft,
     SpeechHeard,
@@ -24,19 +30,26 @@ from ivr_flows.events import (
     TransferEnded,
 )
 from ivr_flows.instructions import (
+    ONCE,
     EnterQueue,
     Hangup,
     Listen,
+    LookUp,
+    Pause,
+    Record,
     RecordVoicemail,
-    SendSms,
     TransferToAgent,
     TransferToNumber,
 )
+from ivr_flows.nodes import KINDS
+from ivr_flows.simulator import Act, simulate
 from tests.ivr_flows.callers import Caller
+from tests.ivr_flows.random_flows import fields_of, flows, lookup_for, nodes
 
 DEMO = FlowStore(Path(__file__).parents[2] / "ivr_flows" / "flows", check_every_s=3600)
-WAITS = (Listen, RecordVoicemail, EnterQueue, TransferToNumber, TransferToAgent)
+WAITS = tuple(engine._AWAITED)
 PERSON_OR_MESSAGE = (RecordVoicemail, EnterQueue, TransferToNumber, TransferToAgent)
+GOODBYE = ("hung_up", "contained", "callback")  # where the flow's author ends the call
 WORDS = [
     "sales",
     "support",
@@ -53,20 +66,57 @@ WORDS = [
     "dos",
 ]
 
-event = st.one_of(
-    st.builds(
+EVENTS: dict[type, st.SearchStrategy[CallEvent]] = {
+    DigitsEntered: st.builds(
         DigitsEntered,
         st.sampled_from(["0", "1", "2", "3", "9", "*", "", "12345678", "123"]) | st.text("0123456789*#", max_size=12),
     ),
-    st.builds(SpeechHeard, st.sampled_from(WORDS) | st.text(max_size=20), st.none() | st.floats(0, 1)),
-    st.just(InputTimedOut()),
-    st.builds(RecordingLeft, st.just("rec"), st.floats(0, 300)),
-    st.builds(TransferEnded, st.sampled_from(["completed", "busy", "no-answer", "failed", "canceled"])),
-    st.builds(QueueLeft, st.sampled_from(["answered", "timeout", "overflow", "no_agents", "callback", "voicemail"])),
-    st.just(Continued()),
-    st.just(Started()),
-    st.just(CallerHungUp()),
-)
+    SpeechHeard: st.builds(SpeechHeard, st.sampled_from(WORDS) | st.text(max_size=20), st.none() | st.floats(0, 1)),
+    InputTimedOut: st.just(InputTimedOut()),
+    RecordingLeft: st.builds(RecordingLeft, st.just("rec"), st.floats(0, 300)),
+    TransferEnded: st.builds(TransferEnded, st.sampled_from(["completed", "busy", "no-answer", "failed", "canceled"])),
+    QueueLeft: st.builds(
+        QueueLeft, st.sampled_from(["answered", "timeout", "no_agents", "callback", "callback_asked", "voicemail"])
+    ),
+    LookupAnswered: st.builds(
+        LookupAnswered,
+        st.sampled_from([None, 200, 204, 404, 500]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+            lambda inside: (
+                st.lists(inside, max_size=2) | st.dictionaries(st.sampled_from(["a", "order", "state"]), inside)
+            ),
+            max_leaves=4,
+        ),
+        st.sampled_from([None, "timeout", "unreachable", "refused"]),
+    ),
+    Continued: st.just(Continued()),
+    Started: st.just(Started()),
+    CallerHungUp: st.just(CallerHungUp()),
+}
+"""Whatever a carrier or the host may tell, at any moment."""
+event = st.one_of(*EVENTS.values())
+
+ANSWERS: dict[type, Callable[[Any, Random], CallEvent]] = {
+    Listen: lambda listen, random: random.choice(
+        [
+            DigitsEntered(random.choice([*listen.keys, "1", "2", "0", "123", "5551234567", "1234"])),
+            SpeechHeard(random.choice(WORDS), random.random()),
+            InputTimedOut(),
+        ]
+    ),
+    RecordVoicemail: lambda _, random: random.choice([RecordingLeft("rec", 7.0), InputTimedOut()]),
+    Record: lambda _, random: random.choice([RecordingLeft("rec", 7.0), InputTimedOut()]),
+    Pause: lambda _, random: Continued(),
+    EnterQueue: lambda _, random: QueueLeft(random.choice(["timeout", "timeout", "callback_asked", "answered"])),
+    TransferToNumber: lambda _, random: TransferEnded(random.choice(["busy", "no-answer", "completed"])),
+    TransferToAgent: lambda _, random: TransferEnded(random.choice(["busy", "no-answer", "completed"])),
+    LookUp: lambda _, random: LookupAnswered(
+        random.choice([200, 404, 500, None]), {"order": {"state": "sent"}, "a": 1}
+    ),
+}
+"""What somebody may do who goes on with the call, by what the call waits for."""
+
 calls = st.fixed_dictionaries(
     {
         "now": st.integers(0, 3 * 366 * 24 * 60).map(
@@ -74,20 +124,51 @@ calls = st.fixed_dictionaries(
         ),
         "language": st.sampled_from([None, "en", "es", "xx"]),
         "number": st.sampled_from(["+15551234567", "anonymous", ""]),
-        "customer": st.sampled_from([{}, {"account_number": "40712255"}, {"account_number": 7, "name": "x" * 4000}]),
+        "customer": st.sampled_from(
+            [
+                {},
+                {"account_number": "40712255", "is_known": True, "last_interaction_at": "2026-01-01T00:00:00+00:00"},
+                {"account_number": 7, "name": "x" * 4000, "fields": {"plan": "gold"}},
+            ]
+        ),
     }
 )
+seeds = st.integers(0, 2**32).map(Random)
 
 
 def holds(caller: Caller) -> None:
     """What must be true after every step of every call."""
     state, instructions = caller.state, caller.step.instructions
-    limit = caller.flow.limits.steps + 2 * STEPS_AFTER_RESCUE
-    assert state.nodes_entered <= limit
+    assert state.nodes_entered <= most_steps(caller)
     assert state.ended or isinstance(instructions[-1], WAITS)
     assert [one for one in instructions[:-1] if isinstance(one, (*WAITS, Hangup))] == []
     assert State.from_json(state.to_json()) == state
-    assert not any(isinstance(one, SendSms) for one in state.instructions)
+    assert not any(isinstance(one, ONCE) for one in state.instructions)
+    assert state.ended or not isinstance(caller.last, Listen) or may_reach_a_person(caller)
+
+
+def most_steps(caller: Caller) -> int:
+    """The limit of the flow that allows the most, of those the call has been in, and what comes after a rescue."""
+    assert caller.flows is not None or len(caller.state.versions) == 1
+    flows = [caller.flows(*each) for each in caller.state.versions.items()] if caller.flows else [caller.flow]
+    return max(flow.limits.steps for flow in flows) + 2 * STEPS_AFTER_RESCUE
+
+
+def may_reach_a_person(caller: Caller) -> bool:
+    """Whether some way leads from the question at hand to a person or a message."""
+    if caller.state.node == LAST_RESORT:
+        return True
+    flow = caller.flows(caller.state.flow, caller.state.version) if caller.flows else caller.flow
+    waiting, seen = [caller.state.node], set()
+    while waiting:
+        id_ = waiting.pop()
+        if id_ in seen:
+            continue
+        seen.add(id_)
+        if flow.nodes[id_].reaches_person:
+            return True
+        waiting += [way.to or flow.fallback for way in flow.nodes[id_].ways()]
+    return False
 
 
 def reaches_a_person(caller: Caller) -> bool:
@@ -101,10 +182,36 @@ def reaches_a_person(caller: Caller) -> bool:
     return False
 
 
-@settings(max_examples=150, deadline=None)
-@given(call=calls, name=st.sampled_from(["main", "support"]), events=st.lists(event, max_size=25))
+def goes_on(caller: Caller, random: Random) -> None:
+    assert caller.last is not None
+    caller.does(ANSWERS[type(caller.last)](caller.last, random))
+
+
+def test_random_callers_know_every_event():
+    assert set(EVENTS) == set(get_args(CallEvent))
+
+
+def test_random_callers_answer_whatever_a_call_waits_for():
+    assert set(ANSWERS) == set(WAITS) <= set(get_args(Instruction))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_flows_have_every_kind_with_every_field(kind: str):
+    seen: set[str] = set()
+
+    @settings(max_examples=40, deadline=None, database=None, derandomize=True)
+    @given(node=nodes((kind,)))
+    def made(node: dict[str, Any]) -> None:
+        seen.update(node)
+
+    made()
+    assert set(fields_of(kind)) - seen == set()
+
+
+@settings(max_examples=80, deadline=None)
+@given(call=calls, name=st.sampled_from(DEMO.names()), events=st.lists(event, max_size=25))
 def test_every_call_on_the_demo_flows_ends_or_waits_with_a_person_in_reach(
-    call: dict, name: str, events: list[CallEvent]
+    call: dict[str, Any], name: str, events: list[CallEvent]
 ):
     caller = Caller.of(DEMO, name, **call)
     holds(caller)
@@ -114,103 +221,88 @@ def test_every_call_on_the_demo_flows_ends_or_waits_with_a_person_in_reach(
     assert caller.state.ended or reaches_a_person(caller)
 
 
-IDS = [f"n{index}" for index in range(6)]
-target = st.sampled_from([*IDS, "desk", "box", "bye"])
-optional = st.none() | target
-
-
-@st.composite
-def nodes(draw: st.DrawFn) -> str:
-    to = draw(st.lists(target, min_size=4, max_size=4))
-    ways = {"no_input": draw(optional), "no_match": draw(optional)}
-    asking = "".join(f", {name}: {way}" for name, way in ways.items() if way) + f", tries: {draw(st.integers(1, 3))}"
-    return draw(
-        st.sampled_from(
-            [
-                f"{{kind: say, text: Hello., next: {to[0]}}}",
-                f"{{kind: menu, prompt: Press., choices: [{{key: 1, words: [sales], to: {to[0]}}}]{asking}}}",
-                f"{{kind: menu, prompt: Press., choices: [{{key: 1, to: {to[0]}}}, {{key: 2, to: {to[1]}}}]{asking}}}",
-                f"{{kind: collect, prompt: Number?, into: n, max_length: 3, next: {to[0]}{asking}}}",
-                f"{{kind: branch, when: [{{if: vars.n, to: {to[0]}}}], otherwise: {to[1]}}}",
-                f"{{kind: set, variables: {{n: 1}}, next: {to[0]}}}",
-                f"{{kind: hours, zone: UTC, weekly: {{mon-wed: 08:00-20:00}}, open: {to[0]}, closed: {to[1]}}}",
-                f"{{kind: queue, queue: sales, unanswered: {to[0]}}}",
-                f"{{kind: voicemail, prompt: Speak., mailbox: sales, next: {to[0]}}}",
-                f"{{kind: transfer, number: '+15005550020', fallback: {to[0]}}}",
-                f"{{kind: sms, text: Hello., next: {to[0]}}}",
-            ]
-        )
-    )
-
-
-FLOW = """\
-title: Random
-limits: {{steps: {steps}}}
-start: n0
-fallback: {fallback}
-nodes:
-{nodes}
-  desk: {{kind: queue, queue: sales, unanswered: {unanswered}}}
-  box: {{kind: voicemail, prompt: Speak., mailbox: sales}}
-  bye: {{kind: hangup}}
-"""
-
-
-@st.composite
-def flows(draw: st.DrawFn) -> str:
-    return FLOW.format(
-        steps=draw(st.integers(5, 40)),
-        fallback=draw(st.sampled_from(["desk", "box"])),
-        nodes="\n".join(f"  {id_}: {draw(nodes())}" for id_ in IDS),
-        unanswered=draw(target),
-    )
-
-
-def loaded(text: str) -> Flow | None:
-    """The flow, or None for one that the loader refuses (a ring that never asks)."""
-    try:
-        return load_flow(text, "random")
-    except FlowError as error:
-        assert all("never asks the caller" in fault.message for fault in error.faults), error
-        return None
-
-
-@settings(max_examples=150, deadline=None)
-@given(text=flows(), call=calls, events=st.lists(event, max_size=40))
-def test_every_call_on_a_random_flow_ends_or_waits(text: str, call: dict, events: list[CallEvent]):
-    flow = loaded(text)
-    if flow is None:
-        return
-    caller = Caller(flow, **call)
+@settings(max_examples=80, deadline=None)
+@given(flow=flows(), call=calls, events=st.lists(event, max_size=15), random=seeds)
+def test_every_call_on_a_random_flow_ends_or_waits(
+    flow: Flow, call: dict[str, Any], events: list[CallEvent], random: Random
+):
+    caller = Caller(flow, lookup_for(flow), **call)
     holds(caller)
-    for one in events:
+    for one in events:  # whatever comes, and between what fits
         caller.does(one)
         holds(caller)
+        if not caller.state.ended:
+            goes_on(caller, random)
+            holds(caller)
 
 
-@settings(max_examples=100, deadline=None)
-@given(text=flows(), seed=st.randoms(use_true_random=False))
-def test_a_caller_who_never_hangs_up_is_offered_a_person_or_a_message_and_not_kept_for_ever(text: str, seed: Random):
-    flow = loaded(text)
-    if flow is None:
-        return
-    caller, offered = Caller(flow), False
+@settings(max_examples=80, deadline=None)
+@given(flow=flows(), call=calls, random=seeds)
+def test_a_caller_who_never_hangs_up_is_offered_a_person_or_a_message_and_not_kept_for_ever(
+    flow: Flow, call: dict[str, Any], random: Random
+):
+    caller, offered = Caller(flow, lookup_for(flow), **call), False
     for _ in range(1000):
         offered = offered or isinstance(caller.last, PERSON_OR_MESSAGE)
         if caller.state.ended:
             break
-        goes_on(caller, seed)
+        goes_on(caller, random)
     assert caller.state.ended
-    assert offered or caller.state.outcome == "hung_up"  # where the flow's author says goodbye
+    assert offered or caller.state.outcome in GOODBYE
 
 
-def goes_on(caller: Caller, seed: Random) -> None:
-    match caller.last:
-        case Listen():
-            seed.choice([lambda: caller.presses("1"), lambda: caller.presses("2"), caller.stays_silent])()
-        case EnterQueue():
-            caller.leaves_queue("timeout")
-        case RecordVoicemail():
-            seed.choice([caller.leaves_message, caller.stays_silent])()
-        case _:
-            caller.transfer_ends("busy")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_flow_of_one_kind_alone_never_keeps_a_caller(kind: str):
+    @settings(max_examples=6, deadline=None)
+    @given(flow=flows((kind,)), random=seeds)
+    def called(flow: Flow, random: Random) -> None:
+        caller = Caller(flow, lookup_for(flow))
+        for _ in range(1000):
+            holds(caller)
+            if caller.state.ended:
+                return
+            goes_on(caller, random)
+        raise AssertionError("the call goes on for ever")
+
+    called()
+
+
+ACTS: list[dict[str, Any]] = [
+    {"press": "1"},
+    {"press": "2"},
+    {"press": "0"},
+    {"press": "*"},
+    {"press": "1234#"},
+    {"say": "sales"},
+    {"say": "operator", "confidence": 0.9},
+    {"silence": True},
+    {"wait_s": 7},
+    {"wait_s": 5000},
+    {"message_s": 6},
+    {"agent_answers": True},
+    {"leaves_queue": "overflow"},
+    {"transfer": "busy"},
+    {"transfer": "answered"},
+    {"hang_up": True},
+]
+QUEUES = st.fixed_dictionaries(
+    {}, optional={"wait_s": st.sampled_from([0, 20]), "open": st.booleans(), "agents": st.integers(0, 1)}
+)
+
+
+def test_random_acts_are_every_act():
+    assert {name for act in ACTS for name in act} == set(Act.model_fields)
+
+
+@settings(max_examples=80, deadline=None)
+@given(flow=flows(), acts=st.lists(st.sampled_from(ACTS), max_size=12), queue=QUEUES)
+def test_a_simulated_call_on_a_random_flow_ends_or_waits(flow: Flow, acts: list[dict[str, Any]], queue: dict[str, Any]):
+    world = {"queues": {"sales": queue}, "lookups": {"https://crm.example/orders": {"json": {"a": 1}}}}
+    call = simulate(flow, world, acts, lookup_for(flow))
+    assert (call.waiting_for is None) == (call.ended is not None)
+    assert len(call.steps) == len(acts) + 1
+    assert json.loads(json.dumps(call.to_json())) == call.to_json()
+    coverage = Coverage()
+    coverage.take([fact for step in call.steps for fact in step.told], [flow])
+    reached = {node for step in call.steps for node in step.nodes} & flow.nodes.keys()
+    assert set(coverage.missed(flow).nodes) == flow.nodes.keys() - reached

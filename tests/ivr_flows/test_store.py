@@ -184,7 +184,7 @@ def test_what_failed_because_the_archive_was_away_is_tried_again(folder):
         store.get("main")
     archive.is_away = False
     assert store.get("main").title == "First"
-    assert archive.latest("main") is not None
+    assert "main" in archive.live()
 
 
 def test_a_huge_file_and_a_file_of_bytes_are_refused(folder):
@@ -245,3 +245,40 @@ def test_callers_do_not_wait_while_another_looks_at_the_files(folder):
     may_go_on.set()
     other.join(10)
     assert store.get("main").title == "Second"
+
+
+def test_test_calls_beside_a_flow_are_no_flow(folder):
+    (folder / "main.scenarios.yaml").write_text("scenarios: []")
+    store = store_of(folder)
+    assert (store.names(), store.problems()) == (["main"], {})
+
+
+INCLUDING = FIRST.replace("start:", "include: [common]\nstart:").replace("text: Hello.", "text: {use: hello}")
+
+
+def test_a_changed_included_file_makes_a_new_version_of_the_flows_that_include_it(folder, archive):
+    (folder / "main.yaml").write_text(INCLUDING)
+    (folder / "other.yaml").write_text(SECOND)
+    (folder / "common.include.yaml").write_text("prompts: {hello: Good morning.}\n")
+    store = store_of(folder, archive)
+    first, other = store.get("main").version, store.get("other").version
+    (folder / "common.include.yaml").write_text("prompts: {hello: Good evening.}\n")
+    assert store.get("main").version != first
+    assert store.get("other").version == other
+    assert store.names() == ["main", "other"]
+    restarted = store_of(folder, archive)
+    assert str(restarted.get("main", first).prompts["hello"]) != str(restarted.get("main").prompts["hello"])
+
+
+def test_an_included_file_that_goes_is_a_problem_and_leaves_the_last_good_version_live(folder, archive):
+    (folder / "main.yaml").write_text(INCLUDING)
+    common = folder / "common.include.yaml"
+    common.write_text("prompts: {hello: Good morning.}\n")
+    store = store_of(folder, archive)
+    version = store.get("main").version
+    common.unlink()
+    assert store.get("main").version == version
+    assert "there is no file common.include.yaml" in str(store.problems()["main"])
+    common.write_text("prompts: {hello: Good day.}\n")
+    assert store.get("main").version != version
+    assert store.problems() == {}

@@ -16,6 +16,7 @@ const STATE_LOOK: Record<string, string> = {
 const CALL_ENDS: Record<string, string> = {
   completed: mark("Call ended"),
   abandoned: mark("Gave up waiting"),
+  callback: mark("Asked to be called back"),
   voicemail: mark("Left a message"),
   failed: mark("Could not be connected"),
   canceled: mark("Canceled"),

@@ -30,7 +30,12 @@ async function refusal(response: Response): Promise<Refusal> {
 }
 
 /** Rejects with Refusal (the server said no) or a plain Error that says the server can't be reached. */
-export async function call<Reply>(method: "GET" | "POST" | "PUT" | "PATCH", path: string, body?: unknown): Promise<Reply> {
+export async function call<Reply>(
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
+  path: string,
+  body?: unknown,
+  patienceMs = PATIENCE_MS,
+): Promise<Reply> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -38,11 +43,12 @@ export async function call<Reply>(method: "GET" | "POST" | "PUT" | "PATCH", path
     method,
     headers,
     credentials: "same-origin",
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.timeout(patienceMs),
     body: body === undefined ? null : JSON.stringify(body),
   }).catch(() => {
     throw new Error(t("The server can't be reached. Nothing was lost; try again in a moment."));
   });
   if (!response.ok) throw await refusal(response);
-  return (response.status === 204 ? null : await response.json()) as Reply;
+  const words = await response.text();
+  return (words ? JSON.parse(words) : null) as Reply;
 }

@@ -1,9 +1,12 @@
-/** The page's words in its language. Templates put `<script type="application/json" id="texts">` in the page: English → translated. */
+/** The page's words in its language. Templates put `<script type="application/json" data-texts>` in the page: English → translated. */
 
 let catalogue: Record<string, string> | null = null;
 
 function texts(): Record<string, string> {
-  catalogue ??= JSON.parse(document.getElementById("texts")?.textContent ?? "{}") as Record<string, string>;
+  catalogue ??= Object.assign(
+    {},
+    ...[...(globalThis.document?.querySelectorAll("script[data-texts]") ?? [])].map((part) => JSON.parse(part.textContent ?? "{}")),
+  ) as Record<string, string>;
   return catalogue;
 }
 

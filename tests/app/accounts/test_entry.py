@@ -59,6 +59,7 @@ def test_the_open_routes_are_these_and_no_others(app) -> None:
         "/static/<path:filename>",
         "/fs-static/<path:filename>",
         "/prompts/<key>.wav",
+        "/voice/moment.wav",
         "/voice/music.wav",
         "/voice/ringback.wav",
     }

@@ -57,7 +57,8 @@ def test_a_call_shows_who_talked_how_long_and_what_came_of_it(session: Session) 
     ana = make.agent(session, "Ana", [sales])
     mira = make.customer(session, MIRA, "Mira")
     call = make.call_in_flow(session, mira)
-    call.context = {"path": ["Welcome", "English", "Sales (said “sales”)"]}
+    answers = [{"survey": "nps", "question": "rating", "answer": "9"}]
+    call.context = {"path": ["Welcome", "English", "Sales (said “sales”)"], "verified": "passed", "survey": answers}
     enqueue_interaction(session, call, sales)
     make.wait_longer(session, call, 40)
     accept_offer(session, dispatch(session)[0].id)
@@ -94,6 +95,8 @@ def test_a_call_shows_who_talked_how_long_and_what_came_of_it(session: Session) 
         "started_at": call.created_at.isoformat(),
         "outcome": "answered",
         "path": ["Welcome", "English", "Sales (said “sales”)"],
+        "verified": "passed",
+        "survey": answers,
         "recording": {
             "id": recording.id,
             "kind": "call",

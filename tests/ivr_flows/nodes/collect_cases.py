@@ -76,6 +76,13 @@ CASES = [
         variables={"count": "0"},
     ),
     Case("takes the word for a person", ACCOUNT, lambda c: c.says("operator"), at="desk"),
+    Case(
+        "has a person of its own",
+        ACCOUNT.replace("next: after", "person: other\n  next: desk"),
+        lambda c: c.presses("0"),
+        at="other",
+    ),
+    Case("asks again on silence", ACCOUNT, lambda c: c.stays_silent(), at="it", told=("gave no answer",)),
     Case("takes what fits the pattern", PATTERN, lambda c: c.presses("4071"), at="after"),
     Case(
         "asks again when the pattern does not fit",

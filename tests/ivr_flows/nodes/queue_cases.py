@@ -1,5 +1,5 @@
 from ivr_flows.events import Continued
-from ivr_flows.instructions import EnterQueue
+from ivr_flows.instructions import Announcements, EnterQueue
 from tests.ivr_flows.nodes.case import Case
 
 SALES = "{kind: queue, queue: sales, before: {en: One moment., es: Un momento.}, priority_min: 3, unanswered: other}"
@@ -9,7 +9,46 @@ it: {kind: set, variables: {topic: fibre, level: 2}, next: line}
 line: {kind: queue, queue: sales}
 """
 
+ALL = """
+it:
+  kind: queue
+  queue: sales
+  skills: [fibre, spanish]
+  max_wait_s: 300
+  announcements: {position: false, every_s: 60}
+  callback: other
+  callback_key: "2"
+"""
+SMALL_FLOW = "{kind: queue, queue: sales, wait_flow: music}"
+
 CASES = [
+    Case(
+        "says how the caller waits",
+        ALL,
+        last=EnterQueue(
+            "sales",
+            0,
+            "en",
+            skills=("fibre", "spanish"),
+            max_wait_s=300,
+            callback_key="2",
+            announcements=Announcements(position=False, every_s=60),
+        ),
+    ),
+    Case("names a flow to wait in", SMALL_FLOW, last=EnterQueue("sales", 0, "en", wait_flow="music")),
+    Case(
+        "goes to the callback that the caller asked for",
+        ALL,
+        lambda c: c.leaves_queue("callback_asked"),
+        at="other",
+        told=("left the queue sales: callback_asked",),
+    ),
+    Case(
+        "without a callback such a key is any other reason",
+        PLAIN,
+        lambda c: c.leaves_queue("callback_asked"),
+        at="desk",
+    ),
     Case(
         "lets the caller wait",
         SALES,

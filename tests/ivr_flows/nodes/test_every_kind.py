@@ -21,7 +21,7 @@ from ivr_flows.events import (
     TransferEnded,
 )
 from ivr_flows.nodes import KINDS
-from tests.ivr_flows.nodes.case import AROUND, Case, other_flows
+from tests.ivr_flows.nodes.case import AROUND, Case
 
 EVENTS = [
     Started(),
@@ -58,9 +58,9 @@ def test_the_same_call_twice_goes_the_same_way(case):
 @pytest.mark.parametrize("case", ALL)
 def test_events_that_are_not_awaited_change_nothing(case):
     caller = case.call()
-    flow = other_flows("other", None) if caller.state.flow == "other" else case.flow()
+    flow = case.flow_named(caller.state.flow)
     for event in EVENTS:
-        step = resume(flow, caller.state, event, flows=other_flows)
+        step = resume(flow, caller.state, event, flows=case.flow_named)
         moved_on = step.state.step == caller.state.step + 1
         repeated = step.state == caller.state and step.facts == () and step.instructions == caller.state.instructions
         assert moved_on or repeated

@@ -1,5 +1,5 @@
 from ivr_flows.events import Continued
-from ivr_flows.instructions import Hangup, RecordVoicemail, Say, TransferToAgent, TransferToNumber
+from ivr_flows.instructions import EnterQueue, Hangup, RecordVoicemail, Say, TransferToAgent, TransferToNumber
 from tests.ivr_flows.nodes.case import Case
 
 NUMBER = "{kind: transfer, number: '+15005550020', before: {en: Hold on., es: Espere.}, timeout_s: 25, fallback: other}"
@@ -8,7 +8,27 @@ FLOW = "{kind: transfer, flow: other, fallback: third}"
 NO_FLOW = "{kind: transfer, flow: nowhere, fallback: third}"
 NO_FALLBACK = "{kind: transfer, number: '+15005550020'}"
 
+QUEUE = "{kind: transfer, queue: support, before: {en: Hold on., es: Espere.}, fallback: other}"
+
 CASES = [
+    Case(
+        "waits in another queue",
+        QUEUE,
+        hears="Hold on.",
+        last=EnterQueue("support", 4, "en", {}),
+        priority_min=4,
+        told=("joined the queue support",),
+    ),
+    Case(
+        "is over when an agent of the queue answered", QUEUE, lambda c: c.leaves_queue("answered"), outcome="answered"
+    ),
+    Case(
+        "goes on when nobody in the queue answered",
+        QUEUE,
+        lambda c: c.leaves_queue("max_wait"),
+        at="other",
+        told=("left the queue support: max_wait",),
+    ),
     Case(
         "dials a number",
         NUMBER,

@@ -54,5 +54,6 @@ CASES = [
         BOX,
         lambda c: c.hangs_up().leaves_message(0),
         outcome="caller_hung_up",
+        told=("hung up",),
     ),
 ]

@@ -20,7 +20,9 @@ CALL = {"CallSid": "CA" + "1" * 32, "From": "+15550100001", "To": "+15005550006"
 ID = "11111111-2222-3333-4444-555555555555"
 WEBHOOKS = [
     "/voice/incoming",
+    "/voice/draft/token",
     f"/voice/step/{ID}/1",
+    f"/voice/look-up/{ID}/1",
     f"/voice/wait/{ID}",
     f"/voice/after/{ID}",
     f"/voice/hold/{ID}",

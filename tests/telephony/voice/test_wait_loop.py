@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from ivr_flows.instructions import Announcements
 from telephony import jobs
 from telephony.room import room_of
-from telephony.wait_loop import Place, Told, announce
+from telephony.wait_loop import Place, Telling, Told, announce
 from tests.telephony.voice.conftest import House
 
 NOW = 1_800_000_000
@@ -43,6 +44,22 @@ NOW = 1_800_000_000
 )
 def test_announcements_keep_their_rhythm(place: Place, told: Told, expected: list[str]) -> None:
     assert [name for name, _ in announce(place, told, NOW).phrases] == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "telling", "expected"),
+    [
+        (Told(began=NOW), Telling(Announcements(position=False)), ["wait_range", "leave_message"]),
+        (Told(began=NOW), Telling(Announcements(wait=False)), ["position", "leave_message"]),
+        (Told(began=NOW), Telling(Announcements(message=False)), ["position", "wait_range"]),
+        (Told(began=NOW), Telling(callback_key="1"), ["position", "wait_range", "callback", "leave_message"]),
+        (Told(NOW - 59, 3, 4, NOW - 100, True), Telling(Announcements(every_s=60)), []),
+        (Told(NOW - 60, 3, 4, NOW - 100, True), Telling(Announcements(every_s=60)), ["position", "wait_range"]),
+    ],
+    ids=["no place", "no wait", "no message", "a callback", "not yet again", "again"],
+)
+def test_a_queue_says_what_is_told(told: Told, telling: Telling, expected: list[str]) -> None:
+    assert [name for name, _ in announce(Place(3, 2, 4), told, NOW, telling).phrases] == expected
 
 
 def test_what_was_told_travels_in_the_address_and_nonsense_counts_as_nothing() -> None:

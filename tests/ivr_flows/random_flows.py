@@ -52,17 +52,9 @@ BY_NAME: dict[str, Values] = {
     "headers": st.just({"X-Caller": "{{ call.caller }}"}),
     "holidays": st.sampled_from(["US", {"country": "US", "part": "CA"}]),
     "DatedException.hours": st.sampled_from(["closed", "08:00-12:00"]),
-    "hours.use": st.sampled_from([None, None, "office"]),
     "http.into": st.dictionaries(VARIABLES, st.sampled_from(["a", "order.state", "lines.0"]), max_size=2),
     "if": CONDITIONS,
     "language": st.sampled_from(LANGUAGES),
-    "language.choices": st.sampled_from(
-        [
-            [{"key": 1, "language": "en"}, {"key": 2, "words": ["español", "ventas"], "language": "es"}],
-            [{"words": {"en": ["sales"]}, "language": "en"}],
-        ]
-    ),
-    "language.language": st.sampled_from([None, None, None, *LANGUAGES]),
     "pattern": st.sampled_from([r"\d+", "[1-4]*"]),
     "person": TARGETS | st.none(),
     "play": st.just("/audio/b.wav"),
@@ -76,6 +68,7 @@ BY_NAME: dict[str, Values] = {
     "status": st.sampled_from([404, "5xx"]),
     "tries": st.integers(1, 3),
     "url": st.sampled_from(["https://crm.example/orders", "https://crm.example/{{ vars.n }}"]),
+    "use": st.just("office"),
     "wait_flow": FLOWS,
     "weekly": st.sampled_from(["24/7", {"mon-wed": "08:00-20:00"}]),
     "zone": st.sampled_from(["UTC", "America/New_York"]),
@@ -118,17 +111,17 @@ def _without_what_is_wrong(fields: dict[str, Any], required: list[str]) -> dict[
 
 
 def _made_to_fit(draw: st.DrawFn, fields: dict[str, Any], optional: list[str]) -> dict[str, Any]:
-    """With fewer fields, else with one or two more than it must have, since fields may exclude or need each other."""
+    """With one or two fields more, else with one after the other left out: fields may exclude or need each other."""
     kind = fields["kind"]
-    for name in optional:
-        fields.pop(name, None)
-        if _fits(fields):
-            return fields
-    for count in (1, 2):
-        for names in combinations(optional, count):
-            more = {**fields, **{name: draw(_field(kind, name)) for name in names}}
-            if _fits(more):
-                return more
+    values = {name: draw(_field(kind, name)) for name in optional if name not in fields}
+    for left_out in ["", *draw(st.permutations(optional))]:
+        if left_out in fields:
+            values[left_out] = fields.pop(left_out)
+        for count in range(3):
+            for names in combinations(values, count):
+                more = {**fields, **{name: values[name] for name in names}}
+                if _fits(more):
+                    return more
     raise AssertionError(f"no {kind} can be made that its model takes: {fields}; mend it in BY_NAME")
 
 
@@ -160,7 +153,8 @@ def _value(schema: dict[str, Any], owner: str, name: str) -> Values:
         return _value(definitions()[part], part, "")
     if "anyOf" in schema:
         ways = [way for way in schema["anyOf"] if way.get("type") != "null"]
-        ways = [way for way in ways if _is_by_language(way)] or ways
+        whole = [way for way in ways if _is_by_language(way) or "use" in way.get("properties", {})]
+        ways = whole if any(map(_is_by_language, whole)) else ways
         return st.one_of(*(_value(way, owner, name) for way in ways))
     if "const" in schema or "enum" in schema:
         return st.sampled_from(schema.get("enum") or [schema["const"]])
@@ -229,7 +223,8 @@ def flows(draw: st.DrawFn, kinds: tuple[str, ...] = tuple(KINDS)) -> Flow:
         "title": "Random",
         "languages": list(LANGUAGES),
         "limits": {"steps": draw(st.integers(5, 40))},
-        "hours": {"office": {"zone": "UTC", "weekly": {"mon-fri": "08:00-20:00"}}},
+        "prompts": {"office": {"en": "Our office.", "es": "Nuestra oficina."}},
+        "hours": {"office": {"zone": "UTC", "weekly": {"mon-fri": "09:00-17:00"}, "holidays": "US"}},
         "start": "n0",
         "fallback": draw(st.sampled_from(["desk", "box"])),
     }

@@ -145,7 +145,7 @@ def _field(kind: str, name: str) -> Values:
 
 def _value(schema: dict[str, Any], owner: str, name: str) -> Values:
     """Whatever fits the schema. Texts and words are given in every language of the flow."""
-    known = BY_NAME.get(f"{owner}.{name}") or BY_NAME.get(name)
+    known = BY_NAME.get(f"{owner}.{name}", BY_NAME.get(name))
     if known is not None:
         return known
     if "$ref" in schema:
@@ -207,8 +207,10 @@ def _text(schema: dict[str, Any]) -> Values:
     pattern = schema.get("pattern")
     if pattern is None:
         return TEXTS
-    return _BY_PATTERN.get(pattern) or st.from_regex(
-        re.compile(pattern.replace("$", r"\Z")), alphabet=st.characters(codec="ascii")
+    return (
+        _BY_PATTERN[pattern]
+        if pattern in _BY_PATTERN
+        else st.from_regex(re.compile(pattern.replace("$", r"\Z")), alphabet=st.characters(codec="ascii"))
     )
 
 

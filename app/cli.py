@@ -1,7 +1,8 @@
-"""`flask --app app …`: bring the database up to date, seed the demo company, add people."""
+"""`flask --app app …`: bring the database up to date, seed the demo company, add people, queues and outcomes."""
 
 from __future__ import annotations
 
+import re
 import sys
 
 import click
@@ -21,6 +22,7 @@ from app.interactions.models import Disposition
 from app.routing.members import set_member
 from app.routing.models import Queue
 from app.words import N_
+from ivr_flows.patterns import NODE_ID_PATTERN
 
 SEEDER = "system"
 
@@ -50,7 +52,7 @@ NUMBERS = (
 
 def init(app: Flask) -> None:
     """Add the commands."""
-    commands: tuple[click.Command, ...] = (migrate_command, seed_demo, add_person_command)
+    commands: tuple[click.Command, ...] = (migrate_command, seed_demo, add_person_command, add_queue, add_outcome)
     for command in commands:
         app.cli.add_command(command)
 
@@ -98,6 +100,44 @@ def add_person_command(
     except PersonRefused as refused:
         raise click.ClickException(str(refused)) from refused
     click.echo(f"{user.email} may sign in" + ("." if password_stdin else f" with the password {password}"))
+
+
+@click.command("add-queue")
+@click.argument("key")
+@click.option("--name", required=True, help="What people read: Sales.")
+@click.option("--ring-s", type=click.IntRange(5, 120), default=20, show_default=True, help="How long a phone rings.")
+@click.option("--wrap-up-s", type=click.IntRange(0, 3600), default=60, show_default=True, help="Time after a call.")
+@click.option("--max-wait-s", type=click.IntRange(10, 86_400), default=1200, show_default=True, help="Longest wait.")
+@with_appcontext
+def add_queue(key: str, name: str, ring_s: int, wrap_up_s: int, max_wait_s: int) -> None:
+    """Add a queue that flows call KEY (sales, support, …)."""
+    if not re.fullmatch(NODE_ID_PATTERN, key):
+        raise click.ClickException("A queue's key is made of small letters, digits, _ and -, as flow files write it.")
+    values = {"key": key, "name": name.strip() or key, "ring_s": ring_s, "wrap_up_s": wrap_up_s}
+    with unit_of_work() as session:
+        row = insert(Queue).values(**values, max_wait_s=max_wait_s)
+        made = session.execute(row.on_conflict_do_nothing(index_elements=[Queue.key]).returning(Queue.id)).first()
+    if made is None:
+        raise click.ClickException(f"There is a queue {key} already.")
+    click.echo(f"Callers may wait in {key}. Add people: flask --app app add-person … --queue {key}")
+
+
+@click.command("add-outcome")
+@click.argument("code")
+@click.argument("label")
+@with_appcontext
+def add_outcome(code: str, label: str) -> None:
+    """Add an outcome that agents choose after a call: CODE for reports, LABEL for people."""
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]{0,39}", code):
+        raise click.ClickException("A code is made of capital letters, digits and _: SALE, NO_SALE.")
+    with unit_of_work() as session:
+        row = insert(Disposition).values(code=code, label=label.strip() or code)
+        made = session.execute(
+            row.on_conflict_do_nothing(index_elements=[Disposition.code]).returning(Disposition.code)
+        ).first()
+    if made is None:
+        raise click.ClickException(f"There is an outcome {code} already.")
+    click.echo(f"Agents may choose “{label}” after a call.")
 
 
 def seed_queues(session: Session) -> dict[str, Queue]:

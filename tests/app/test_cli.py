@@ -108,3 +108,33 @@ def test_what_makes_no_person_is_said_and_nothing_is_left_behind(run, options) -
 
 def test_migrating_an_up_to_date_database_changes_nothing(run) -> None:
     assert "up to date" in run(args=["migrate"]).output
+
+
+class TestQueuesAndOutcomes:
+    def test_a_house_without_the_demo_gets_its_queues_and_outcomes(self, run) -> None:
+        assert run(args=["add-queue", "sales", "--name", "Sales", "--max-wait-s", "300"]).exit_code == 0
+        assert run(args=["add-outcome", "SALE", "Sale made"]).exit_code == 0
+        with unit_of_work() as session:
+            queue = session.query(Queue).one()
+            assert (queue.key, queue.name, queue.max_wait_s) == ("sales", "Sales", 300)
+            assert session.query(Disposition).one().label == "Sale made"
+
+    def test_adding_the_same_again_is_refused_and_changes_nothing(self, run) -> None:
+        for _ in range(2):
+            queue = run(args=["add-queue", "sales", "--name", "Sales"])
+            outcome = run(args=["add-outcome", "SALE", "Sale made"])
+        assert queue.exit_code == outcome.exit_code == 1
+        assert "already" in queue.output
+        assert "already" in outcome.output
+        with unit_of_work() as session:
+            assert session.query(Queue).count() == session.query(Disposition).count() == 1
+
+    @pytest.mark.parametrize("key", ["Sales", "a b", "'; DROP TABLE queue; --", "x" * 500, ""])
+    def test_a_key_that_no_flow_could_name_is_refused(self, run, key) -> None:
+        done = run(args=["add-queue", key, "--name", "Sales"])
+        assert done.exit_code == 1
+        assert "small letters" in done.output
+
+    @pytest.mark.parametrize("code", ["sale", "A B", "X" * 200, ""])
+    def test_a_code_that_is_none_is_refused(self, run, code) -> None:
+        assert "capital letters" in run(args=["add-outcome", code, "Sale made"]).output

@@ -199,7 +199,7 @@ def test_random_callers_answer_whatever_a_call_waits_for():
 def test_random_flows_have_every_kind_with_every_field(kind: str):
     seen: set[str] = set()
 
-    @settings(max_examples=250, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=120, deadline=None, database=None, derandomize=True)
     @given(node=nodes((kind,)))
     def made(node: dict[str, Any]) -> None:
         seen.update(node)

@@ -239,7 +239,7 @@ async def test_a_flow_with_errors_or_failing_test_calls_is_not_published(visitor
     await expect(page.get_by_role("dialog")).to_contain_text("This cannot go live yet")
     await page.keyboard.press("Escape")
     await page.click("#undo")
-    await saved(page)
+    await expect(page.locator("#tab-problems .tab-count")).to_have_text("✓")
     await choose(page, "welcome")
     await page.get_by_label("What is said, en").fill("Hello.")
     await saved(page)

@@ -75,6 +75,7 @@ export class Diagram {
   private view = { x: 0, y: 0, zoom: 1 };
   private trail: string[] = [];
   private matches: string[] = [];
+  private isFirstLook = true;
   private revealSoon: string | null = null;
   selected: string | null = null;
 
@@ -546,16 +547,21 @@ export class Diagram {
       ? this.graph.nodes.filter((node) => [node.id, node.title, node.detail, wordOf(node.kind)].some((text) => text.toLowerCase().includes(wanted))).map((node) => node.id)
       : [];
     this.matches.sort((one, other) => Number(other === wanted) - Number(one === wanted));
+    this.isFirstLook = true;
     setText(this.found, wanted ? t("{n} found", { n: this.matches.length }) : "");
     this.draw();
     const first = this.matches[0];
     if (first) this.reveal(first);
   }
 
+  /** Enter chooses the match that is shown; again, the next one. */
   private nextMatch(direction: number): void {
     if (!this.matches.length) return;
-    const at = this.matches.indexOf(this.selected ?? "");
+    const at = this.isFirstLook ? -direction : this.matches.indexOf(this.selected ?? "");
+    this.isFirstLook = false;
+    const before = this.selected;
     this.select(this.matches.at((at + direction) % this.matches.length) ?? null, { reveal: true });
+    if (this.selected === before) this.chosen.emit(before); // its form may have been put away
   }
 }
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from flask_security.core import RoleMixin, UserMixin
 from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Table, Text, func
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base
@@ -43,6 +45,8 @@ class User(Base, UserMixin):
     password: Mapped[str | None] = mapped_column(Text)
     active: Mapped[bool] = mapped_column(default=True)
     language: Mapped[str | None] = mapped_column(Text)
+    capacity: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """How much work at once: {"voice": 1, "chat": 3, "interruptible_by": {"chat": ["voice"]}}; None: the house's own."""
     fs_uniquifier: Mapped[str] = mapped_column(Text, unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")  # type: ignore[assignment]

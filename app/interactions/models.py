@@ -7,7 +7,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Identity, Index, Text, UniqueConstraint, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Text,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -111,6 +123,23 @@ class Interaction(Base):
     priority_min: Mapped[int] = mapped_column(default=0)
     virtual_start: Mapped[datetime | None]
     """When the wait began; kept through every re-queueing (A-6)."""
+    counted_from: Mapped[datetime | None] = mapped_column(
+        DateTime(timezone=False),
+        Computed("(virtual_start AT TIME ZONE 'UTC') - make_interval(mins => priority_min)", persisted=True),
+    )
+    """When the wait would have begun if priority were waiting time, in UTC: the order of a queue."""
+    queued_at: Mapped[datetime | None]
+    """When it came into the queue where it is now; the overflow steps count from here."""
+    wait_until: Mapped[datetime | None]
+    """The end of all waiting, set at the first queue; overflow never moves it back (A-14)."""
+    visited_queues: Mapped[list[Any]] = mapped_column(default=list, server_default=sql("'[]'"))
+    """Ids of the queues it has flowed over from: it goes back to none of them (A-14)."""
+    required_skills: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sql("'{}'"))
+    """{skill: least level}, what its agent should have."""
+    preferred_agent_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    """Waits for this agent alone during the queue's `sticky_s`."""
+    tier: Mapped[str | None] = mapped_column(Text)
+    """The customer's worth to a queue's value rules: gold, trial."""
     wake_at: Mapped[datetime | None]
     """The next deadline the clock must look at (A-5): wrap-up end, agent-lost limit, queue limit."""
     hangup_requested_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
@@ -125,7 +154,16 @@ class Interaction(Base):
 
     __table_args__ = (
         Index("ix_interaction_customer", "customer_id", "created_at"),
-        Index("ix_interaction_queued", "queue_id", "virtual_start", postgresql_where=sql("state = 'queued'")),
+        Index(
+            "ix_interaction_waiting",
+            "queue_id",
+            "channel",
+            "required_skills",
+            "counted_from",
+            "virtual_start",
+            "id",
+            postgresql_where=sql("state = 'queued'"),
+        ),
         Index("ix_interaction_wake", "wake_at", postgresql_where=sql("wake_at IS NOT NULL")),
         Index("ix_interaction_agent", "agent_id", "state"),
         CheckConstraint("state IN (" + ",".join(f"'{s}'" for s in State) + ")", name="state"),

@@ -5,11 +5,59 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Text, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
+
+
+class Method(StrEnum):
+    """In which order a queue's free agents are asked (`strategies`)."""
+
+    LONGEST_IDLE = "longest_idle"
+    ROUND_ROBIN = "round_robin"
+    LEAST_OCCUPIED = "least_occupied"
+    FEWEST_TODAY = "fewest_today"
+    SKILLS = "skills"
+    BULLSEYE = "bullseye"
+    LINEAR = "linear"
+    RANDOM = "random"
+
+
+class SkillRule(StrEnum):
+    """What a contact's required skills mean in a queue."""
+
+    ALL = "all"
+    """The agent must hold every one at its level."""
+    BEST = "best"
+    """Whoever holds most of them goes first; nobody is kept out."""
+    DISREGARD = "disregard"
+
+
+class AtClose(StrEnum):
+    """What happens to those who wait when the queue closes."""
+
+    DRAIN = "drain"
+    """They are still served."""
+    CLOSE_NOW = "close_now"
+    """They leave at once, by the queue's last overflow step."""
+
+
+class WrapUpMode(StrEnum):
+    """How an agent's time after the talk ends. The limit is `wrap_up_s`."""
+
+    OPTIONAL = "optional"
+    DISCRETIONARY = "discretionary"
+    TIMED = "timed"
+    TIMED_NO_EXIT = "timed_no_exit"
+    ON_REQUEST = "on_request"
+
+
+def _one_of(column: str, words: type[StrEnum]) -> str:
+    return f"{column} IN (" + ",".join(f"'{word}'" for word in words) + ")"
 
 
 class Queue(Base):
@@ -29,6 +77,56 @@ class Queue(Base):
     default_aht_s: Mapped[int] = mapped_column(default=240)
     service_level_s: Mapped[int] = mapped_column(default=20)
     short_abandon_s: Mapped[int] = mapped_column(default=5)
+    active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    """A queue that is not active takes nobody in; who waits in it is still served."""
+    method: Mapped[str] = mapped_column(Text, default=Method.LONGEST_IDLE, server_default="longest_idle")
+    skill_rule: Mapped[str] = mapped_column(Text, default=SkillRule.ALL, server_default="all")
+    rings: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    """Bullseye, at most 6: [{"stay_s": 30, "drop": ["french"]}]; after `stay_s` of a ring its skills are not needed."""
+    weight: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """So many seconds of waiting are added to everybody here, beside people of other queues."""
+    value_rules: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    """[{"tier": "gold", "priority_min": 10}]: every rule whose words fit adds its minutes (`score.value_min`)."""
+    ring_group_n: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    """How many agents ring at once; the first to accept has it."""
+    sticky_s: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """How long a contact waits for its preferred or last agent alone; 0: no agent is preferred."""
+    sticky_days: Mapped[int] = mapped_column(default=7, server_default=text("7"))
+    """How long ago the customer may have talked to the last agent for that to count."""
+    rest_s: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """Cool-down after wrap-up: for so long the agent is offered nothing, by no queue."""
+    voice_reserve_s: Mapped[int] = mapped_column(default=20, server_default=text("20"))
+    """When a call has waited for so long, its agents get no more digital work, so that one of them drains."""
+    max_length: Mapped[int] = mapped_column(default=200, server_default=text("200"))
+    overflow: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    """Steps out of the queue (`overflow.read_steps`); without a last one for everybody, a message after `max_wait_s`."""
+    hours: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """None: always open. {"use": key of shared hours}, or {"zone", "weekly", "exceptions", "holidays"} as in flows."""
+    at_close: Mapped[str] = mapped_column(Text, default=AtClose.DRAIN, server_default="drain")
+    zone: Mapped[str] = mapped_column(Text, default="UTC", server_default="UTC")
+    """Whose midnight ends the day of `fewest_today`."""
+    wrap_up_mode: Mapped[str] = mapped_column(Text, default=WrapUpMode.TIMED, server_default="timed")
+    service_level_target: Mapped[int] = mapped_column(default=80, server_default=text("80"))
+    """Per cent of contacts to be answered within `service_level_s`."""
+
+    __table_args__ = (
+        CheckConstraint(_one_of("method", Method), name="method"),
+        CheckConstraint(_one_of("skill_rule", SkillRule), name="skill_rule"),
+        CheckConstraint(_one_of("at_close", AtClose), name="at_close"),
+        CheckConstraint(_one_of("wrap_up_mode", WrapUpMode), name="wrap_up_mode"),
+        CheckConstraint("ring_group_n BETWEEN 1 AND 50", name="ring_group_n"),
+    )
+
+
+class OpeningHours(Base):
+    """Hours that several queues share."""
+
+    __tablename__ = "opening_hours"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    rules: Mapped[dict[str, Any]]
+    """{"zone", "weekly", "exceptions", "holidays"} as in flows."""
 
 
 class QueueMember(Base):
@@ -36,6 +134,49 @@ class QueueMember(Base):
 
     queue_id: Mapped[int] = mapped_column(ForeignKey("queue.id", ondelete="CASCADE"), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    level: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    """Members of level 1 are asked first, those of level 2 when none of them is free, and so on."""
+    delay_s: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """This agent sees a contact only when it has waited for so long."""
+
+    __table_args__ = (Index("ix_queue_member_user", "user_id"),)
+
+
+class Skill(Base):
+    """Something an agent can do: french, fibre."""
+
+    __tablename__ = "skill"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    """What flow files call it."""
+    name: Mapped[str] = mapped_column(Text)
+
+
+class AgentSkill(Base):
+    """How well an agent can do it: 1 (a little) to 5 (best)."""
+
+    __tablename__ = "agent_skill"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    skill_id: Mapped[int] = mapped_column(ForeignKey("skill.id", ondelete="CASCADE"), primary_key=True)
+    level: Mapped[int] = mapped_column(default=1)
+
+    __table_args__ = (CheckConstraint("level BETWEEN 1 AND 5", name="level"),)
+
+
+class BreakReason(Base):
+    """Why agents may be on break, and how such time counts."""
+
+    __tablename__ = "break_reason"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    productive: Mapped[bool] = mapped_column(default=False)
+    shrinkage_class: Mapped[str] = mapped_column(Text, default="break")
+    """break, lunch, meeting, training, coaching, back-office or system-issue."""
+    active: Mapped[bool] = mapped_column(default=True)
+    position: Mapped[int] = mapped_column(default=0)
 
 
 class Presence(StrEnum):
@@ -63,9 +204,29 @@ class AgentState(Base):
     idle_since: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     """Longest idle goes first. A break does not better it."""
     changed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    rest_until: Mapped[datetime | None]
+    """Cool-down after wrap-up, whatever queue the work came from."""
     version: Mapped[int] = mapped_column(default=1)
 
     __table_args__ = (CheckConstraint("presence IN ('available','break','offline')", name="presence"),)
+
+
+class PresenceSpell(Base):
+    """One stretch of an agent's presence. They neither overlap nor leave gaps; the open one has no end."""
+
+    __tablename__ = "presence_spell"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    presence: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_presence_spell_user", "user_id", "started_at"),
+        Index("uq_presence_spell_open", "user_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+    )
 
 
 class AgentSession(Base):
@@ -108,6 +269,12 @@ class Offer(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     role: Mapped[str] = mapped_column(Text, default="primary")
     """`primary`, or `consult` and `transfer` for their targets."""
+    channel: Mapped[str] = mapped_column(Text, default="voice", server_default="voice")
+    """The interaction's, for the capacity of its agent."""
+    lane: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """0, and 1, 2, … for the other agents of a ring group."""
+    decision: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Why this agent, as it was when the offer was made (`why.Decision`)."""
     state: Mapped[str] = mapped_column(Text, default=OfferState.PENDING)
     reason: Mapped[str | None] = mapped_column(Text)
     """Why it ended as it did: `no_answer`, `declined`, `unreachable`, `caller_hung_up`, …"""
@@ -122,15 +289,31 @@ class Offer(Base):
             "uq_offer_open_per_interaction",
             "interaction_id",
             "role",
+            "lane",
             unique=True,
             postgresql_where=text("state IN ('pending','accepted','wrapping')"),
         ),
         Index(
-            "uq_offer_open_per_agent",
+            "uq_offer_taken_per_interaction",
+            "interaction_id",
+            "role",
+            unique=True,
+            postgresql_where=text("state IN ('accepted','wrapping')"),
+        ),
+        Index(
+            "uq_offer_open_call_per_agent",
             "user_id",
+            unique=True,
+            postgresql_where=text("channel = 'voice' AND state IN ('pending','accepted','wrapping')"),
+        ),
+        Index(
+            "uq_offer_open_per_agent_and_interaction",
+            "user_id",
+            "interaction_id",
             unique=True,
             postgresql_where=text("state IN ('pending','accepted','wrapping')"),
         ),
+        Index("ix_offer_queue", "queue_id", "id"),
         Index("ix_offer_pending", "expires_at", postgresql_where=text("state = 'pending'")),
         Index("ix_offer_interaction", "interaction_id", "id"),
         CheckConstraint("state IN (" + ",".join(f"'{s}'" for s in OfferState) + ")", name="state"),

@@ -10,7 +10,7 @@ from app.interactions.models import Interaction, State
 from app.routing import outbound, release
 from app.routing.models import Offer, OfferState
 from app.routing.offers import accept_offer
-from telephony import legs
+from telephony import callbacks, legs
 from telephony.legs import LegNews
 from telephony.models import Leg
 from telephony.room import Room
@@ -51,6 +51,8 @@ def leg_answered(session: Session, room: Room, leg_id: int, call_sid: str) -> st
 
 
 def _customer_answered(session: Session, room: Room, interaction: Interaction) -> str:
+    if interaction.callback_id is not None:
+        return callbacks.answered(session, room, interaction)
     if interaction.state not in (State.ACTIVE, State.HELD, State.AGENT_LOST):
         return room.documents.nothing()
     outbound.customer_answered(session, interaction.id)

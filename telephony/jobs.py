@@ -24,7 +24,7 @@ from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction
 from app.routing.models import Offer, OfferState
 from recordings.models import Recording, RecordingState
-from telephony import legs, numbers, queueing, reconcile, recording_news, steps
+from telephony import callbacks, legs, numbers, queueing, reconcile, recording_news, steps
 from telephony.carrier import CarrierError
 from telephony.legs import LegNews
 from telephony.models import Leg
@@ -102,15 +102,17 @@ def dial_customer(room: Room, interaction_id: str) -> None:
     """The dialling agent is on the line: now the customer's telephone rings."""
     with unit_of_work() as session:
         ring = _attempt_customer(session, room, uuid.UUID(interaction_id))
+    crash.point("K2")
     if ring is not None:
         _ring(room, ring)
+        crash.point("K4")
 
 
 def bridge(room: Room, interaction_id: str) -> None:
     """The agent accepted: the caller leaves the queue's loop for the conversation, which is recorded and streamed."""
     with unit_of_work() as session:
         interaction, caller = _talk(session, interaction_id)
-        if interaction is None or caller is None or interaction.direction == "outbound":
+        if interaction is None or caller is None or not _waits_on_the_line(session, interaction):
             return
         document = room.documents.customer_room(interaction.id, interaction.language)
     if not _move(room, caller, document):
@@ -210,6 +212,8 @@ def _attempt_for_offer(session: Session, room: Room, offer_id: int) -> Ring | No
     assert interaction is not None  # an offer cannot outlive it
     session.refresh(offer)
     outbound = interaction.direction == "outbound" and offer.state == OfferState.ACCEPTED
+    if callbacks.is_reserved(session, room, offer, interaction):
+        return None
     left_s = CUSTOMER_RING_S if outbound else (offer.expires_at - database_now(session)).total_seconds()
     if not outbound and (offer.state != OfferState.PENDING or left_s < LATEST_RING_S):
         return None
@@ -254,8 +258,9 @@ def _attempt_to_rejoin(session: Session, room: Room, interaction_id: uuid.UUID) 
 
 def _attempt_customer(session: Session, room: Room, interaction_id: uuid.UUID) -> Ring | None:
     interaction = lock_interaction(session, interaction_id)
-    if interaction is None or interaction.state not in TALKING or interaction.hangup_requested_by is not None:
+    if interaction is None or not _may_be_dialled(session, interaction):
         return None
+    ring_s = callbacks.ring_s_of(session, interaction) if interaction.callback_id else CUSTOMER_RING_S
     known = session.scalars(select(Leg).where(Leg.interaction_id == interaction_id, Leg.role == "caller")).first()
     if known is not None and (known.call_sid is not None or known.state == "ended"):
         return None
@@ -267,11 +272,27 @@ def _attempt_customer(session: Session, room: Room, interaction_id: uuid.UUID) -
         interaction.our_address,
         room.urls.leg(leg.id),
         room.urls.leg_status(leg.id),
-        CUSTOMER_RING_S,
+        ring_s,
         {},
         leg.created_at,
         known is not None,
     )
+
+
+def _may_be_dialled(session: Session, interaction: Interaction) -> bool:
+    if interaction.callback_id is not None:
+        return callbacks.may_be_dialled(session, interaction)
+    return interaction.state in TALKING and interaction.hangup_requested_by is None
+
+
+def _waits_on_the_line(session: Session, interaction: Interaction) -> bool:
+    """Whether the customer is there already: a caller, or somebody whose callback was accepted by them."""
+    if interaction.direction == "inbound":
+        return True
+    if interaction.callback_id is None:
+        return False
+    lock_interaction(session, interaction.id)
+    return callbacks.is_connected(session, interaction)
 
 
 def _attempted(session: Session, interaction: Interaction, role: str, user_id: int | None, offer_id: int | None) -> Leg:
@@ -318,7 +339,7 @@ def _ring(room: Room, ring: Ring) -> None:
     except CarrierError as error:
         _ring_failed(room, ring, error)
         return
-    crash.point("O2")
+    crash.point("O2" if ring.identity is not None else "K3")
     _store(room, ring.leg_id, LegNews(sid, "queued"))
     crash.point("O3")
 

@@ -13,7 +13,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.callbacks.tries import line_ended
 from app.db import database_now
+from app.interactions.models import Interaction
 from app.interactions.move import lock_interaction
 from app.routing import release
 from app.routing.models import Offer, OfferState
@@ -113,10 +115,18 @@ def take_news(session: Session, room: Room, leg: Leg, news: LegNews) -> None:
     if not apply(session, leg, news):
         return
     if leg.role == "caller":
-        caller_left(session, room, leg.interaction_id)
+        _customer_left(session, room, leg)
         settle_later(session, leg)
     else:
         _agent_leg_ended(session, leg)
+
+
+def _customer_left(session: Session, room: Room, leg: Leg) -> None:
+    interaction = session.get_one(Interaction, leg.interaction_id, populate_existing=True)
+    if interaction.callback_id is not None:
+        line_ended(session, interaction, leg.end_reason)
+    else:
+        caller_left(session, room, leg.interaction_id)
 
 
 def take_room_event(session: Session, room: Room, interaction_id: uuid.UUID, form: RoomForm) -> None:

@@ -21,6 +21,16 @@ PHRASES: dict[str, dict[str, str]] = {
         "thanks": "Thank you. We will call you back. Goodbye.",
         "not_in_use": "The number you have dialled is not in use. Please check the number and dial again.",
         "goodbye": "Goodbye.",
+        "callback_here": "Hello, this is the call back from {queue} that you asked for. This call may be recorded. "
+        "To be connected, press 1. To be called later, press 2. If you do not need us any more, press 3.",
+        "callback_later": "All right, we will call you again later. Goodbye.",
+        "callback_canceled": "All right, we will not call you back. Goodbye.",
+        "callback_missed": "We tried to call you back and will try again. You can also call us at any time. Goodbye.",
+        "returning": "You are waiting for our call back {time}. To keep it, press 1. To wait on the line now, in your "
+        "place, press 2. To cancel it, press 3. For anything else, stay on the line.",
+        "returning_soon": "as soon as somebody is free",
+        "returning_kept": "All right, we will call you back. Goodbye.",
+        "returning_canceled": "Your call back is canceled.",
     },
     "es": {
         "position": "Usted es el número {position} en la fila.",
@@ -40,6 +50,17 @@ PHRASES: dict[str, dict[str, str]] = {
         "thanks": "Gracias. Le devolveremos la llamada. Hasta luego.",
         "not_in_use": "El número que marcó no está en servicio. Compruebe el número y marque de nuevo.",
         "goodbye": "Hasta luego.",
+        "callback_here": "Hola, le devolvemos la llamada de {queue} que usted pidió. Esta llamada puede ser grabada. "
+        "Para hablar ahora, pulse 1. Para que llamemos más tarde, pulse 2. Si ya no nos necesita, pulse 3.",
+        "callback_later": "De acuerdo, le llamaremos más tarde. Hasta luego.",
+        "callback_canceled": "De acuerdo, no le devolveremos la llamada. Hasta luego.",
+        "callback_missed": "Intentamos devolverle la llamada y lo intentaremos de nuevo. También puede llamarnos. "
+        "Hasta luego.",
+        "returning": "Usted espera nuestra llamada {time}. Para mantenerla, pulse 1. Para esperar ahora en la línea, "
+        "en su lugar, pulse 2. Para cancelarla, pulse 3. Para otra cosa, siga en la línea.",
+        "returning_soon": "en cuanto haya alguien libre",
+        "returning_kept": "De acuerdo, le llamaremos. Hasta luego.",
+        "returning_canceled": "Su llamada queda cancelada.",
     },
     "zh": {
         "position": "您目前排在第{position}位。",
@@ -59,6 +80,16 @@ PHRASES: dict[str, dict[str, str]] = {
         "thanks": "谢谢。我们会给您回电。再见。",
         "not_in_use": "您拨打的号码是空号，请核对后再拨。",
         "goodbye": "再见。",
+        "callback_here": "您好，这是您要求的来自{queue}的回电。本次通话可能会被录音。"
+        "接通请按1，稍后再打请按2，不再需要请按3。",
+        "callback_later": "好的，我们稍后再给您回电。再见。",
+        "callback_canceled": "好的，我们不再给您回电。再见。",
+        "callback_missed": "我们刚才给您回电，稍后会再次尝试。您也可以随时致电我们。再见。",
+        "returning": "我们将{time}给您回电。保留回电请按1，现在按原有位置排队请按2，取消回电请按3。"
+        "其他事宜请不要挂机。",
+        "returning_soon": "在有客服人员空闲时",
+        "returning_kept": "好的，我们会给您回电。再见。",
+        "returning_canceled": "您的回电已取消。",
     },
 }
 

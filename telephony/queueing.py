@@ -11,7 +11,7 @@ from app.db import database_now
 from app.interactions.models import Interaction, State
 from app.routing.wait import waiting
 from ivr_flows.events import CallEvent, DigitsEntered
-from telephony import steps, wait_flow, wait_loop
+from telephony import callbacks, steps, wait_flow, wait_loop
 from telephony.documents import plain_voicemail
 from telephony.legs import leg_of_call_unlocked
 from telephony.models import FlowSession
@@ -62,6 +62,8 @@ def after_the_room(session: Session, room: Room, interaction_id: uuid.UUID, call
 
 def standing(session: Session, room: Room, interaction: Interaction) -> str:
     """What a caller's leg should run now, with or without a flow."""
+    if interaction.callback_id is not None and not callbacks.is_connected(session, interaction):
+        return callbacks.standing(session, room, interaction)
     place = look_up(session, interaction.id)
     if place is not None:
         return steps.standing(room, place)

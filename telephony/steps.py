@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,12 @@ from sqlalchemy.orm import Session
 
 from app import crash, events
 from app.accounts.models import User
+from app.callbacks.change import take_up
+from app.callbacks.models import Kind
+from app.callbacks.policy import policy_of
+from app.callbacks.request import CallbackRefused, Window
+from app.callbacks.request import request as request_callback
+from app.callbacks.rows import hold, open_for
 from app.customers.change import ChangeRefused, change_customer
 from app.customers.identify import BadAddress, identify, normalise
 from app.customers.models import Customer
@@ -59,6 +66,7 @@ from ivr_flows.instructions import (
 from ivr_flows.schema import Flow
 from ivr_flows.state import CallContext
 from ivr_flows.state import State as FlowState
+from telephony import returning_caller
 from telephony.findings import take_finding, wrong_verifications
 from telephony.flows import entry_point, flows_for_call, live_version_for
 from telephony.forms import CallForm
@@ -91,7 +99,8 @@ def start_call(session: Session, room: Room, form: CallForm) -> str:
     interaction = _open(session, form.from_, form.to, point)
     version = live_version_for(session, point.flow, interaction.remote_address, form.call_sid)
     flow = room.flows.get(point.flow, version)
-    return _begin(session, room, interaction, form.call_sid, flow)
+    document = _begin(session, room, interaction, form.call_sid, flow)
+    return returning_caller.greeting(session, room, interaction) or document
 
 
 def start_draft(session: Session, room: Room, form: CallForm, flow: str, version: str) -> str:
@@ -222,6 +231,8 @@ def standing(room: Room, place: Place) -> str:
         return room.documents.customer_room(place.interaction_id, place.language)
     if place.state in TERMINAL | {State.WRAPPING} and place.waits_in_queue:
         return room.documents.goodbye("goodbye", place.language)
+    if place.state in (State.QUEUED, State.OFFERED) and not place.waits_in_queue:  # in a callback's place
+        return room.documents.try_again(room.urls.wait(place.interaction_id))
     return place.twiml
 
 
@@ -332,7 +343,40 @@ def _owe_callback(session: Session, place: Place, asked: RequestCallback) -> Non
     kept_queue = queue.id if queue else interaction.queue_id
     move(session, interaction, State.CALLBACK, actor="caller", reason="callback", queue_id=kept_queue)
     place.state, place.queue_id = interaction.state, interaction.queue_id
-    _record(session, place, "callback.requested", actor="caller", **agreed)
+    place.write_context(session)
+    if queue is not None and not interaction.context.get("draft"):
+        _promise(session, interaction, queue, asked, waits_since)
+
+
+def _promise(
+    session: Session, interaction: Interaction, queue: Queue, asked: RequestCallback, waits_since: datetime
+) -> None:
+    """Make it a callback. One that cannot be made becomes a follow-up, for somebody was promised a call."""
+    window = None
+    if asked.at and asked.until:
+        start, end = datetime.fromisoformat(asked.at), datetime.fromisoformat(asked.until)
+        zone = policy_of(session, queue.id).zone
+        window = Window(start, max(1, round((end - start).total_seconds() / 60)), zone)
+    try:
+        with session.begin_nested():
+            request_callback(
+                session,
+                queue,
+                kind=Kind.SCHEDULED if window else Kind.VIRTUAL_HOLD,
+                customer_id=interaction.customer_id,
+                number=asked.number,
+                our_address=interaction.our_address,
+                actor="caller",
+                window=window,
+                virtual_start=waits_since,
+                priority_min=asked.priority_min,
+                language=asked.language,
+                origin_id=interaction.id,
+                facts=dict(asked.facts),
+                booked=True,
+            )
+    except CallbackRefused as refused:
+        log.warning("callback.refused", interaction_id=str(interaction.id), code=refused.code)
 
 
 def _send_follow_ups(session: Session, place: Place) -> None:
@@ -346,6 +390,7 @@ def _enter_queue(session: Session, place: Place, entering: EnterQueue) -> CallEv
     if queue is None:
         log.error("flow.unknown_queue", queue=entering.queue, interaction_id=str(place.interaction_id))
         return QueueLeft("no_queue")
+    _take_up_callback(session, place, queue)
     place.context["facts"] = dict(entering.facts)
     if entering.skills:
         place.context["skills"] = list(entering.skills)
@@ -357,6 +402,15 @@ def _enter_queue(session: Session, place: Place, entering: EnterQueue) -> CallEv
         max_wait_s=entering.max_wait_s,
     )
     return None
+
+
+def _take_up_callback(session: Session, place: Place, queue: Queue) -> None:
+    """Whoever waits here for our call and queues themselves does so in the callback's place (C-6)."""
+    interaction = place.interaction(session)
+    known = open_for(session, interaction.remote_address, queue.id)
+    callback = hold(session, known.id) if known else None
+    if callback is not None:
+        take_up(session, callback, interaction)
 
 
 def _offer_to_agent(session: Session, place: Place, transfer: TransferToAgent) -> CallEvent | None:

@@ -57,6 +57,12 @@ class Urls:
     def after(self, interaction_id: uuid.UUID) -> str:
         return f"{self.base}/voice/after/{interaction_id}"
 
+    def callback(self, interaction_id: uuid.UUID, round_: int) -> str:
+        return f"{self.base}/voice/callback/{interaction_id}/{round_}"
+
+    def returning(self, interaction_id: uuid.UUID) -> str:
+        return f"{self.base}/voice/returning/{interaction_id}"
+
     def hold(self, interaction_id: uuid.UUID, **query: str) -> str:
         return f"{self.base}/voice/hold/{interaction_id}" + _query(query)
 

@@ -14,8 +14,19 @@ from flask import Blueprint, Response, request
 
 from app import crash
 from app.db import unit_of_work
-from telephony import answering, draft_calls, legs, lookups, queueing, recording_news, rescue, steps
-from telephony.forms import BadForm, CallForm, RecordingForm, RoomForm, StatusForm, StepForm
+from telephony import (
+    answering,
+    callbacks,
+    draft_calls,
+    legs,
+    lookups,
+    queueing,
+    recording_news,
+    rescue,
+    returning_caller,
+    steps,
+)
+from telephony.forms import TERMINAL_STATUSES, BadForm, CallForm, RecordingForm, RoomForm, StatusForm, StepForm
 from telephony.legs import LegNews
 from telephony.recording_news import RecordingNews
 from telephony.room import room_of
@@ -100,6 +111,27 @@ def left_the_room(interaction_id: uuid.UUID) -> Response:
     return twiml_reply(document)
 
 
+@bp.post("/callback/<uuid:interaction_id>/<int:round_>")
+def callback_answer(interaction_id: uuid.UUID, round_: int) -> Response:
+    """The key that the customer of a callback pressed: 1 connect, 2 later, 3 cancel; nothing: asked once more."""
+    form = CallForm.parse(request.form)
+    key = request.form.get("Digits", "")[:1]
+    with unit_of_work() as session:
+        document = callbacks.key_pressed(session, room_of(), interaction_id, form.call_sid, round_, key)
+    crash.point("K6")
+    return twiml_reply(document)
+
+
+@bp.post("/returning/<uuid:interaction_id>")
+def returning(interaction_id: uuid.UUID) -> Response:
+    """What a caller who waits for our call wants: 1 keep it, 2 wait now in its place, 3 cancel, else go on."""
+    form = CallForm.parse(request.form)
+    key = request.form.get("Digits", "")[:1]
+    with unit_of_work() as session:
+        document = returning_caller.chosen(session, room_of(), interaction_id, form.call_sid, key)
+    return twiml_reply(document)
+
+
 @bp.post("/hold/<uuid:interaction_id>")
 def on_hold(interaction_id: uuid.UUID) -> Response:
     """What a held customer hears: with `?word=` a phrase first, then music."""
@@ -151,6 +183,7 @@ def leg_answered(leg_id: int) -> Response:
     form = CallForm.parse(request.form)
     with unit_of_work() as session:
         document = answering.leg_answered(session, room_of(), leg_id, form.call_sid)
+    crash.point("K5")
     return twiml_reply(document)
 
 
@@ -162,6 +195,8 @@ def leg_status(leg_id: int) -> Response:
         leg = legs.lock_leg(session, leg_id)
         if leg is not None:
             legs.take_news(session, room_of(), leg, _news(form))
+    if form.status in TERMINAL_STATUSES:
+        crash.point("K7")
     return noted()
 
 

@@ -41,6 +41,8 @@ class ContactPoint(Base):
     value: Mapped[str] = mapped_column(Text)
     sms_opted_out_at: Mapped[datetime | None]
     """When the person texted STOP; NULL again after START."""
+    no_calls_at: Mapped[datetime | None]
+    """When this number went on the list of those that are not called without having asked for it."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     customer: Mapped[Customer] = relationship(back_populates="contact_points")
 

@@ -63,6 +63,9 @@ TERMINAL = frozenset(
     }
 )
 
+UNANSWERED = "state IN ('abandoned','abandoned_in_flow','callback','failed','voicemail')"
+"""Ends after which somebody is owed an answer (app/follow_ups)."""
+
 MOVES: dict[State, frozenset[State]] = {
     State.CREATED: frozenset({State.IN_FLOW, State.QUEUED, State.ACTIVE, State.REJECTED, State.CANCELED, State.FAILED}),
     State.IN_FLOW: frozenset(
@@ -88,7 +91,9 @@ MOVES: dict[State, frozenset[State]] = {
             State.FAILED,
         }
     ),
-    State.OFFERED: frozenset({State.ACTIVE, State.QUEUED, State.ABANDONED, State.IN_FLOW, State.FAILED}),
+    State.OFFERED: frozenset(
+        {State.ACTIVE, State.QUEUED, State.ABANDONED, State.IN_FLOW, State.CANCELED, State.FAILED}
+    ),
     State.ACTIVE: frozenset(
         {State.HELD, State.WRAPPING, State.AGENT_LOST, State.QUEUED, State.COMPLETED, State.FAILED}
     ),
@@ -119,6 +124,10 @@ class Interaction(Base):
     """Counts the moves: every move is one compare-and-set on (id, state, version)."""
     queue_id: Mapped[int | None] = mapped_column(ForeignKey("queue.id"))
     agent_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    callback_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("callback.id", use_alter=True, ondelete="SET NULL")
+    )
+    """The callback whose place in the line, and then whose call, this is."""
     language: Mapped[str | None] = mapped_column(Text)
     priority_min: Mapped[int] = mapped_column(default=0)
     virtual_start: Mapped[datetime | None]
@@ -166,6 +175,16 @@ class Interaction(Base):
         ),
         Index("ix_interaction_wake", "wake_at", postgresql_where=sql("wake_at IS NOT NULL")),
         Index("ix_interaction_agent", "agent_id", "state"),
+        Index(
+            "uq_interaction_callback_open",
+            "callback_id",
+            unique=True,
+            postgresql_where=sql(
+                "callback_id IS NOT NULL AND state NOT IN (" + ",".join(f"'{s}'" for s in sorted(TERMINAL)) + ")"
+            ),
+        ),
+        Index("ix_interaction_callback", "callback_id", postgresql_where=sql("callback_id IS NOT NULL")),
+        Index("ix_interaction_unanswered", "ended_at", postgresql_where=sql(UNANSWERED)),
         CheckConstraint("state IN (" + ",".join(f"'{s}'" for s in State) + ")", name="state"),
         CheckConstraint("channel IN ('voice','sms')", name="channel"),
         CheckConstraint("direction IN ('inbound','outbound')", name="direction"),

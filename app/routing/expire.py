@@ -64,7 +64,8 @@ def expire_waits(session: Session) -> int:
 
     A ringing offer is never cut: its caller is looked at when the offer has ended.
     """
-    return each_due(session, Interaction.state == State.QUEUED, _leave_queue)
+    callers = (Interaction.state == State.QUEUED) & (Interaction.direction == "inbound")
+    return each_due(session, callers, _leave_queue)
 
 
 @tick("routing.agent_lost", every_s=1)

@@ -1,0 +1,196 @@
+"""The voice of a callback: what its customer hears after picking up, and what follows from the keys.
+
+"Press 1 to be connected, 2 for later, 3 to cancel." Only the 1 connects, so a voicemail never gets an agent, and who
+says nothing is asked once more, told what happened, and tried again another time.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from twilio.twiml.voice_response import Gather, VoiceResponse
+
+from app import jobs
+from app.callbacks import tries
+from app.callbacks.models import TRYING, Callback, CallbackAttempt, CallbackState, Outcome
+from app.callbacks.policy import policy_of
+from app.callbacks.rows import open_try
+from app.db import database_now
+from app.interactions.models import Interaction, State
+from app.interactions.move import lock_interaction
+from app.routing.models import AgentSession, AgentState, Offer, OfferState, Presence, Queue, QueueMember
+from telephony import legs
+from telephony.phrases import phrase
+from telephony.room import Room
+
+AGENT_FIRST, CUSTOMER_FIRST = "agent_first", "customer_first"
+FEW_AGENTS = 10
+"""Below this many agents in a queue, one waits on the line; from it on, one is reserved and rung after the 1."""
+ROUNDS = 2
+LISTEN_S = 6
+PROMPT_S = 45
+"""How long both rounds take at most: for so long an agent is reserved."""
+WAITING = (State.QUEUED, State.OFFERED)
+TALKING = (State.ACTIVE, State.HELD, State.AGENT_LOST)
+
+
+def is_reserved(session: Session, room: Room, offer: Offer, interaction: Interaction) -> bool:
+    """Whether this offer's agent is kept free and not rung yet, since the customer is dialled first.
+
+    The caller holds the interaction.
+    """
+    if interaction.callback_id is None or offer.state != OfferState.PENDING:
+        return False
+    callback = session.get_one(Callback, interaction.callback_id)
+    tried = open_try(session, callback)
+    if callback.state not in (CallbackState.DUE, *TRYING):
+        return False
+    if (tried.mode if tried else mode_of(session, callback)) == AGENT_FIRST:
+        return False
+    _keep(session, offer, ring_s_of(session, interaction) + PROMPT_S)
+    enqueue(session, "voice.dial_customer", interaction)
+    return True
+
+
+def mode_of(session: Session, callback: Callback) -> str:
+    """Whom to call first, by the queue's rule and by how many agents are there."""
+    wanted = policy_of(session, callback.queue_id).mode
+    if wanted != "auto":
+        return wanted
+    there = (
+        select(func.count())
+        .select_from(AgentState)
+        .join(QueueMember, QueueMember.user_id == AgentState.user_id)
+        .where(
+            QueueMember.queue_id == callback.queue_id,
+            AgentState.presence == Presence.AVAILABLE,
+            select(AgentSession.id)
+            .where(AgentSession.user_id == AgentState.user_id, AgentSession.expires_at > func.clock_timestamp())
+            .exists(),
+        )
+    )
+    return CUSTOMER_FIRST if (session.scalar(there) or 0) >= FEW_AGENTS else AGENT_FIRST
+
+
+def ring_s_of(session: Session, interaction: Interaction) -> int:
+    """How long the customer's telephone rings."""
+    return policy_of(session, interaction.queue_id).ring_s if interaction.queue_id is not None else 25
+
+
+def may_be_dialled(session: Session, interaction: Interaction) -> bool:
+    """Judge and write the try, in the moment before the carrier is asked. The caller holds the interaction."""
+    if interaction.state in TALKING and interaction.hangup_requested_by is None:
+        return tries.begin_try(session, interaction, AGENT_FIRST)
+    return interaction.state == State.OFFERED and tries.begin_try(session, interaction, CUSTOMER_FIRST)
+
+
+def answered(session: Session, room: Room, interaction: Interaction) -> str:
+    """The customer's telephone was picked up: the question. Asked again, what stands."""
+    if not tries.picked_up(session, interaction):
+        return standing(session, room, interaction)
+    return question(session, room, interaction, 1)
+
+
+def question(session: Session, room: Room, interaction: Interaction, round_: int) -> str:
+    """Who calls and why, and the three keys."""
+    queue = session.get(Queue, interaction.queue_id) if interaction.queue_id else None
+    here = room.urls.callback(interaction.id, round_)
+    response = VoiceResponse()
+    gather = Gather(
+        action=here, input="dtmf", num_digits=1, timeout=LISTEN_S, finish_on_key="", action_on_empty_result=True
+    )
+    room.documents.speak(gather, *phrase("callback_here", interaction.language, queue=queue.name if queue else ""))
+    response.append(gather)
+    response.redirect(here)
+    return str(response)
+
+
+def key_pressed(session: Session, room: Room, interaction_id: uuid.UUID, call_sid: str, round_: int, key: str) -> str:
+    """What the customer did with the question. Late or repeated, it gets what stands."""
+    interaction = lock_interaction(session, interaction_id)
+    leg = legs.leg_of_call_unlocked(session, call_sid)
+    if interaction is None or interaction.callback_id is None or leg is None or leg.interaction_id != interaction.id:
+        return room.documents.goodbye("goodbye", None)
+    if key == "1" and _accept(session, interaction):
+        return _connect(session, room, interaction)
+    if key == "2":
+        tries.snooze(session, interaction)
+    elif key == "3":
+        tries.refuse(session, interaction)
+    elif key != "1" and _is_asked(session, interaction):
+        if round_ < ROUNDS:
+            return question(session, room, interaction, round_ + 1)
+        tries.nobody_spoke(session, interaction)
+    return standing(session, room, interaction)
+
+
+def standing(session: Session, room: Room, interaction: Interaction) -> str:
+    """What a callback's customer should hear now."""
+    callback = session.get_one(Callback, interaction.callback_id, populate_existing=True)
+    if callback.state == CallbackState.ANSWERED and _is_asked(session, interaction):
+        return question(session, room, interaction, ROUNDS)
+    if callback.state == CallbackState.CONNECTED and interaction.state in (*WAITING, *TALKING):
+        return _connect(session, room, interaction)
+    return room.documents.goodbye(_last_words(session, interaction), interaction.language)
+
+
+def is_connected(session: Session, interaction: Interaction) -> bool:
+    """Whether the customer said yes to being connected."""
+    return session.get_one(Callback, interaction.callback_id).state == CallbackState.CONNECTED
+
+
+def enqueue(session: Session, name: str, interaction: Interaction) -> None:
+    jobs.enqueue(session, name, lock=f"interaction:{interaction.id}", interaction_id=str(interaction.id))
+
+
+def _accept(session: Session, interaction: Interaction) -> bool:
+    if not tries.accept(session, interaction):
+        return False
+    offer = session.scalars(
+        select(Offer).where(Offer.interaction_id == interaction.id, Offer.state == OfferState.PENDING)
+    ).first()
+    if offer is not None and interaction.state == State.OFFERED:  # the reserved agent's turn
+        queue = session.get(Queue, interaction.queue_id)
+        _keep(session, offer, queue.ring_s if queue else 20)
+        jobs.enqueue(session, "voice.ring_agent", lock=f"interaction:{interaction.id}", offer_id=offer.id)
+    return True
+
+
+def _connect(session: Session, room: Room, interaction: Interaction) -> str:
+    """Into the conversation where the agent is, or into the line's front until one is."""
+    if interaction.state in TALKING:
+        enqueue(session, "voice.record", interaction)
+        return room.documents.customer_room(interaction.id, interaction.language)
+    return room.documents.back_to_waiting(interaction.id, interaction.language, None)
+
+
+def _keep(session: Session, offer: Offer, seconds: int) -> None:
+    """Give an offer so much time from now."""
+    offer.expires_at = database_now(session) + timedelta(seconds=seconds)
+    session.flush()
+
+
+def _is_asked(session: Session, interaction: Interaction) -> bool:
+    """Whether the question is still open on this very line."""
+    callback = session.get_one(Callback, interaction.callback_id)
+    tried = open_try(session, callback)
+    return callback.state == CallbackState.ANSWERED and tried is not None and tried.interaction_id == interaction.id
+
+
+def _last_words(session: Session, interaction: Interaction) -> str:
+    """How the try on this line ended, as a phrase."""
+    outcome = session.scalars(
+        select(CallbackAttempt.outcome)
+        .where(CallbackAttempt.interaction_id == interaction.id)
+        .order_by(CallbackAttempt.id.desc())
+        .limit(1)
+    ).first()
+    words = {
+        Outcome.SNOOZED: "callback_later",
+        Outcome.CANCELED: "callback_canceled",
+        Outcome.UNSURE: "callback_missed",
+    }
+    return words.get(Outcome(outcome), "goodbye") if outcome else "goodbye"

@@ -1,0 +1,339 @@
+"""A callback on the telephone: asked for in line, dialled when its turn comes, and what its customer presses."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.callbacks.expire import look_at_due
+from app.callbacks.models import Callback, CallbackAttempt
+from app.callbacks.policy import set_policy
+from app.db import unit_of_work
+from app.interactions.models import Interaction
+from app.routing.models import Queue
+from tests import factories
+from tests.telephony.voice.conftest import Caller, House, Softphone, ringing
+
+Arrange = Callable[[Callable[[Session], Any]], Any]
+MIRA = "+15550100001"
+FLOW = """
+title: A line with callbacks
+languages: [en]
+zone: America/New_York
+start: menu
+fallback: message
+nodes:
+  menu:
+    kind: menu
+    prompt: {en: For sales press 1.}
+    choices: [{key: 1, words: {en: [sales]}, to: line}, {key: 2, words: {en: [message]}, to: message}]
+    no_input: message
+    no_match: message
+  line: {kind: queue, queue: sales, callback: call_me, unanswered: message}
+  call_me: {kind: callback, queue: sales, declined: line}
+  message: {kind: voicemail, mailbox: sales, prompt: {en: Speak.}}
+"""
+
+
+@pytest.fixture
+def flows_dir(tmp_path: Path) -> Path:
+    folder = tmp_path / "flows"
+    folder.mkdir()
+    (folder / "main.yaml").write_text(FLOW)
+    return folder
+
+
+@pytest.fixture
+def sales(house: House, arrange: Arrange) -> int:
+    """The queue, which may call at any time of day; its id."""
+
+    def make(session: Session) -> int:
+        factories.our_number(session, "+15005550006")
+        queue = factories.queue(session, "sales")
+        set_policy(session, queue.id, quiet="00:00-24:00", gaps_s=[600])
+        return queue.id
+
+    return int(arrange(make))
+
+
+@dataclass
+class Customer:
+    """The telephone of somebody who is called back: the call that the carrier was asked to make to their number."""
+
+    house: House
+    phone: Softphone
+    document: ET.Element = field(default_factory=lambda: ET.Element("Response"))
+
+    @classmethod
+    def whose_phone_rings(cls, house: House) -> Customer:
+        phone = ringing(house)
+        assert phone.asked["To"] == MIRA
+        return cls(house, phone)
+
+    def picks_up(self) -> str:
+        self.document = self.phone.answer()
+        return self.hears()
+
+    def presses(self, key: str) -> str:
+        gather = self.document.find(".//Gather")
+        assert gather is not None, ET.tostring(self.document, "unicode")
+        answer = self.house.post(gather.attrib["action"], self.phone.form | ({"Digits": key} if key else {}))
+        self.document = ET.fromstring(answer.text)
+        return self.hears()
+
+    def hears(self) -> str:
+        return " ".join(say.text or "" for say in self.document.iter("Say"))
+
+    def verb(self, name: str) -> ET.Element | None:
+        return self.document.find(f".//{name}")
+
+
+def asks_in_line(house: House) -> Caller:
+    """Mira waits for sales, asks to be called back and hangs up."""
+    caller = house.dial(MIRA)
+    caller.press("1")
+    house.work()
+    caller.go_on()
+    caller.press("1")
+    caller.press("1")
+    assert "We will call you back as soon as somebody is free" in caller.hears()
+    caller.hang_up()
+    return caller
+
+
+def callback(house: House) -> Callback:
+    [found] = house.read(select(Callback))
+    return found  # type: ignore[no-any-return]
+
+
+def tries(house: House) -> list[tuple[int, str, str | None]]:
+    found = house.read(select(CallbackAttempt).order_by(CallbackAttempt.n))
+    return [(each.n, each.mode, each.outcome) for each in found]
+
+
+def place(house: House) -> Interaction:
+    return house.read(select(Interaction).where(Interaction.callback_id.is_not(None)).order_by(Interaction.created_at))[
+        -1
+    ]
+
+
+def ana_comes(house: House, sales: int) -> int:
+    with unit_of_work() as session:
+        user_id = factories.agent(session, "Ana", [session.get_one(Queue, sales)]).id
+        from app.routing.dispatch import request_dispatch
+
+        request_dispatch(session)
+    house.work()
+    return user_id
+
+
+def agent_takes_it(house: House) -> Softphone:
+    """The softphone rings for the callback's place, is answered, and the customer's telephone is dialled."""
+    phone = ringing(house)
+    assert phone.asked["To"].startswith("client:")
+    assert phone.answer().find(".//Conference") is not None
+    house.work()
+    return phone
+
+
+def test_a_caller_who_leaves_the_line_is_called_back_in_their_place_and_talks(house: House, sales: int) -> None:
+    caller = asks_in_line(house)
+    waited_since = house.read(select(Interaction.virtual_start).where(Interaction.direction == "inbound"))[0]
+    assert (callback(house).state, callback(house).kind) == ("due", "virtual_hold")
+    assert place(house).virtual_start == callback(house).virtual_start == waited_since
+    assert house.interaction().state == "callback", "left the line, and is no abandoned call"
+    ana_comes(house, sales)
+    agent_takes_it(house)
+    customer = Customer.whose_phone_rings(house)
+    assert "press 1" in customer.picks_up()
+    assert callback(house).state == "answered"
+    customer.presses("1")
+    assert customer.verb("Conference") is not None
+    assert callback(house).state == "connected"
+    customer.phone.status("completed")
+    house.work()
+    assert callback(house).state == "completed"
+    assert tries(house) == [(1, "agent_first", "connected")]
+    assert place(house).state == "wrapping"
+    assert caller.number == place(house).remote_address
+
+
+def test_nobody_picks_up_and_the_agent_is_free_at_once(house: House, sales: int) -> None:
+    asks_in_line(house)
+    ana_comes(house, sales)
+    agent_takes_it(house)
+    customer = Customer.whose_phone_rings(house)
+    customer.phone.status("no-answer")
+    house.work()
+    assert tries(house) == [(1, "agent_first", "no_answer")]
+    waiting = callback(house)
+    assert waiting.state == "waiting"
+    assert 590 < (waiting.due_at - house.read(select(CallbackAttempt.ended_at))[0]).total_seconds() < 610
+    assert (place(house).state, place(house).disposition_code) == ("completed", "NO_ANSWER")
+
+
+@pytest.mark.parametrize(
+    ("key", "words", "state", "outcome"),
+    [
+        ("2", "later", "waiting", "snoozed"),
+        ("3", "not call you back", "canceled_by_customer", "canceled"),
+    ],
+)
+def test_the_customer_may_want_it_later_or_not_at_all(
+    house: House, sales: int, key: str, words: str, state: str, outcome: str
+) -> None:
+    asks_in_line(house)
+    ana_comes(house, sales)
+    agent_takes_it(house)
+    customer = Customer.whose_phone_rings(house)
+    customer.picks_up()
+    assert words in customer.presses(key)
+    assert customer.verb("Hangup") is not None
+    customer.phone.status("completed")
+    house.work()
+    assert (callback(house).state, tries(house)[0][2]) == (state, outcome)
+    assert place(house).state == "completed"
+
+
+def test_a_voicemail_gets_no_agent_and_counts_as_unsure(house: House, sales: int) -> None:
+    asks_in_line(house)
+    ana_comes(house, sales)
+    agent_takes_it(house)
+    customer = Customer.whose_phone_rings(house)
+    customer.picks_up()
+    assert "press 1" in customer.presses("")
+    assert "will try again" in customer.presses("")
+    assert customer.verb("Conference") is None
+    customer.phone.status("completed")
+    house.work()
+    assert (callback(house).state, tries(house)[0][2]) == ("waiting", "unsure")
+
+
+def test_with_customer_first_the_agent_is_kept_free_and_rung_after_the_1(house: House, sales: int) -> None:
+    with unit_of_work() as session:
+        set_policy(session, sales, mode="customer_first")
+    asks_in_line(house)
+    ana_comes(house, sales)
+    customer = Customer.whose_phone_rings(house)
+    [offer] = house.offers()
+    assert offer.state == "pending", "Ana is kept free for it"
+    customer.picks_up()
+    customer.presses("1")
+    assert callback(house).state == "connected"
+    assert customer.verb("Redirect") is not None, "waits in the line's front"
+    house.work()
+    phone = ringing(house)
+    assert phone.asked["To"].startswith("client:")
+    assert phone.answer().find(".//Conference") is not None
+    house.work()
+    moved = [asked for asked in house.edge.to("POST", f"Calls/{customer.phone.call_sid}") if "Twiml" in asked.form]
+    assert "Conference" in moved[-1].form["Twiml"]
+    assert place(house).state == "active"
+
+
+def test_with_customer_first_a_busy_line_gives_the_agent_back(house: House, sales: int) -> None:
+    with unit_of_work() as session:
+        set_policy(session, sales, mode="customer_first")
+    asks_in_line(house)
+    ana_comes(house, sales)
+    Customer.whose_phone_rings(house).phone.status("busy")
+    house.work()
+    assert [offer.state for offer in house.offers()] == ["canceled"]
+    assert (callback(house).state, tries(house)) == ("waiting", [(1, "customer_first", "busy")])
+    assert place(house).state == "canceled"
+
+
+def test_a_repeated_key_gets_the_same_answer(house: House, sales: int) -> None:
+    asks_in_line(house)
+    ana_comes(house, sales)
+    agent_takes_it(house)
+    customer = Customer.whose_phone_rings(house)
+    customer.picks_up()
+    question = customer.document
+    for _ in range(2):
+        customer.document = question
+        assert "later" in customer.presses("2")
+    customer.document = question
+    assert "later" in customer.presses("1"), "the try is over: a late 1 connects nobody"
+    assert len(tries(house)) == 1
+
+
+def calls_again(house: House) -> Caller:
+    asks_in_line(house)
+    return house.dial(MIRA)
+
+
+def test_who_calls_again_is_told_of_the_callback_and_may_keep_it(house: House, sales: int) -> None:
+    caller = calls_again(house)
+    assert "You are waiting for our call back as soon as somebody is free." in caller.hears()
+    caller.press("1")
+    assert "we will call you back" in caller.hears()
+    caller.hang_up()
+    assert callback(house).state == "due"
+
+
+def test_who_calls_again_may_wait_in_the_older_place(house: House, sales: int) -> None:
+    caller = calls_again(house)
+    since = callback(house).virtual_start
+    caller.press("2")
+    house.work()
+    assert callback(house).state == "superseded"
+    assert place(house).state == "canceled"
+    [mine] = house.read(select(Interaction).where(Interaction.state == "queued"))
+    assert (mine.virtual_start, mine.direction) == (since, "inbound")
+    caller.go_on()
+    assert caller.verb("Play") is not None, "hears the line's loop"
+
+
+def test_who_calls_again_may_cancel_and_goes_on_to_the_menu(house: House, sales: int) -> None:
+    caller = calls_again(house)
+    caller.press("3")
+    assert "canceled" in caller.hears()
+    caller.go_on()
+    assert "For sales press 1" in caller.hears()
+    assert callback(house).state == "canceled_by_customer"
+
+
+def test_who_calls_again_and_queues_anyway_stands_where_the_callback_stood(house: House, sales: int) -> None:
+    caller = calls_again(house)
+    since = callback(house).virtual_start
+    caller.go_on()
+    caller.press("1")
+    [mine] = house.read(select(Interaction).where(Interaction.state == "queued"))
+    assert (mine.virtual_start, mine.direction) == (since, "inbound")
+    assert callback(house).state == "superseded"
+
+
+def test_outside_the_calling_hours_nothing_is_dialled_even_when_an_agent_is_there(house: House, sales: int) -> None:
+    asks_in_line(house)
+    with unit_of_work() as session:
+        set_policy(session, sales, hours={"zone": "UTC", "weekly": {"mon-sun": "closed"}})
+    ana_comes(house, sales)
+    phone = ringing(house)
+    phone.answer()
+    house.work()
+    assert all(asked.form["To"].startswith("client:") for asked in house.edge.to("POST", "Calls"))
+    assert tries(house) == []
+    assert callback(house).state == "expired", "its day has no hour left"
+
+
+def test_a_callback_whose_time_has_come_gets_its_place_from_the_clock(house: House, sales: int) -> None:
+    asks_in_line(house)
+    ana_comes(house, sales)
+    agent_takes_it(house)
+    Customer.whose_phone_rings(house).phone.status("busy")
+    house.work()
+    with unit_of_work() as session:
+        session.scalars(select(Callback)).one().due_at = session.scalars(select(Callback.created_at)).one()
+    with unit_of_work() as session:
+        assert look_at_due(session) == 1
+    assert callback(house).state == "due"
+    house.work()
+    assert ringing(house).asked["To"].startswith("client:")

@@ -9,6 +9,7 @@ import app.follow_ups.models
 import app.interactions.models
 import app.leases
 import app.routing.models
+import app.supervisor.models
 import recordings.models
 import telephony.models
 from app.db import Base

@@ -185,6 +185,8 @@ class Interaction(Base):
         ),
         Index("ix_interaction_callback", "callback_id", postgresql_where=sql("callback_id IS NOT NULL")),
         Index("ix_interaction_unanswered", "ended_at", postgresql_where=sql(UNANSWERED)),
+        Index("ix_interaction_answered_at", "answered_at", postgresql_where=sql("answered_at IS NOT NULL")),
+        Index("ix_interaction_ended_at", "ended_at", postgresql_where=sql("ended_at IS NOT NULL")),
         CheckConstraint("state IN (" + ",".join(f"'{s}'" for s in State) + ")", name="state"),
         CheckConstraint("channel IN ('voice','sms')", name="channel"),
         CheckConstraint("direction IN ('inbound','outbound')", name="direction"),

@@ -108,6 +108,8 @@ class Queue(Base):
     wrap_up_mode: Mapped[str] = mapped_column(Text, default=WrapUpMode.TIMED, server_default="timed")
     service_level_target: Mapped[int] = mapped_column(default=80, server_default=text("80"))
     """Per cent of contacts to be answered within `service_level_s`."""
+    alerts: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    """Limits that supervisors are told of: {"waiting": 5, "oldest_wait_s": 120, "service_level": 70, "staffed": 2}."""
 
     __table_args__ = (
         CheckConstraint(_one_of("method", Method), name="method"),

@@ -69,8 +69,10 @@ def _newcomer() -> dict[str, object]:
     return {"presence": Presence.OFFLINE.value, "not_responding": False, "version": 1}
 
 
-def set_presence(session: Session, user_id: int, presence: str, reason: str | None = None) -> AgentState:
-    """The agent chooses `available`, `break` (with a reason such as lunch) or `offline`.
+def set_presence(
+    session: Session, user_id: int, presence: str, reason: str | None = None, *, actor: str | None = None
+) -> AgentState:
+    """The agent chooses `available`, `break` (with a reason such as lunch) or `offline`; or `actor` does for them.
 
     While there is work at hand the choice waits in `next_presence`: no new offers from now, applied when the work
     ends. Choosing Available takes that back. Any choice clears `not_responding`. Raises PresenceError.
@@ -89,7 +91,7 @@ def set_presence(session: Session, user_id: int, presence: str, reason: str | No
         state.not_responding = False
         state.idle_since = database_now(session)
     state.version += 1
-    announce(session, state, actor=f"user:{user_id}")
+    announce(session, state, actor=actor or f"user:{user_id}")
     if chosen is Presence.AVAILABLE:
         request_dispatch(session)
     return state
@@ -206,6 +208,14 @@ def live_phone(session: Session, user_id: int) -> bool:
     return (
         session.execute(select(AgentSession.id).where(AgentSession.user_id == user_id, is_live())).first() is not None
     )
+
+
+def at_desk(session: Session, user_id: int) -> bool:
+    """Whether a tab of this agent is alive, with a phone that could ring or without."""
+    alive = select(AgentSession.id).where(
+        AgentSession.user_id == user_id, AgentSession.expires_at > func.clock_timestamp()
+    )
+    return session.execute(alive).first() is not None
 
 
 def open_offer(session: Session, user_id: int) -> Offer | None:

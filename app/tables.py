@@ -8,6 +8,7 @@ import app.flows.models
 import app.follow_ups.models
 import app.interactions.models
 import app.leases
+import app.routing.in_hand
 import app.routing.models
 import app.supervisor.models
 import recordings.models

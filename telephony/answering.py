@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 from app import jobs
 from app.accounts.models import User
 from app.interactions.models import Interaction, State
-from app.routing import outbound, release
+from app.routing import consults, outbound, release
+from app.routing.in_hand import OPEN_CONSULT, Consult, Supervision
 from app.routing.models import Offer, OfferState
 from app.routing.offers import accept_offer
 from telephony import callbacks, legs
@@ -37,7 +38,9 @@ def agent_answered(session: Session, room: Room, offer_id: int, call_sid: str) -
 
 
 def leg_answered(session: Session, room: Room, leg_id: int, call_sid: str) -> str:
-    """A leg without an offer picked up: an agent who comes back, or the customer of an outbound call."""
+    """A leg without an offer picked up: an agent who comes back, a supervisor, the customer of an outbound call, or an
+    outside number that was asked in.
+    """
     leg = legs.lock_leg(session, leg_id)
     if leg is None or leg.call_sid not in (None, call_sid):
         return room.documents.goodbye("goodbye", None)
@@ -47,6 +50,10 @@ def leg_answered(session: Session, room: Room, leg_id: int, call_sid: str) -> st
         return room.documents.nothing()
     if leg.role == "caller":
         return _customer_answered(session, room, interaction)
+    if leg.role == "third":
+        return _third_answered(session, room, interaction, leg)
+    if leg.role == "supervisor":
+        return _supervisor_answered(session, room, interaction, leg)
     return _agent_came_back(session, room, interaction, leg)
 
 
@@ -58,6 +65,21 @@ def _customer_answered(session: Session, room: Room, interaction: Interaction) -
     outbound.customer_answered(session, interaction.id)
     _enqueue(session, "voice.record", interaction)
     return room.documents.customer_room(interaction.id, interaction.language)
+
+
+def _third_answered(session: Session, room: Room, interaction: Interaction, leg: Leg) -> str:
+    consult = session.get_one(Consult, leg.consult_id, populate_existing=True)
+    consults.answered(session, interaction, consult)
+    if consult.state not in OPEN_CONSULT:
+        return room.documents.goodbye("caller_left", interaction.language)
+    return room.documents.third_room(interaction.id, consult.id)
+
+
+def _supervisor_answered(session: Session, room: Room, interaction: Interaction, leg: Leg) -> str:
+    there = session.get_one(Supervision, leg.supervision_id, populate_existing=True)
+    if there.ended_at is not None and interaction.agent_id != there.user_id:
+        return room.documents.goodbye("caller_left", _language_of(session, there.user_id))
+    return room.documents.supervisor_room(interaction.id, there.user_id)
 
 
 def _agent_came_back(session: Session, room: Room, interaction: Interaction, leg: Leg) -> str:

@@ -251,6 +251,13 @@ class Carrier:
     def mute(self, conference: str, call_sid: str, muted: bool) -> None:
         self._participant(conference, call_sid, muted=muted)
 
+    def supervise(self, conference: str, call_sid: str, *, muted: bool, coached: str | None) -> None:
+        """Let a participant be heard by nobody (`muted`), by the call `coached` alone, or by all."""
+        changes: dict[str, Any] = {"muted": muted, "coaching": coached is not None}
+        if coached is not None:
+            changes["call_sid_to_coach"] = coached
+        self._participant(conference, call_sid, **changes)
+
     def announce(self, conference: str, call_sid: str, document_url: str) -> None:
         """Play a document (Say, Play) to one participant; the others do not hear it."""
         self._participant(conference, call_sid, announce_url=document_url, announce_method="POST")

@@ -65,6 +65,15 @@ class Documents:
         response.redirect(self.urls.wait(interaction_id))
         return str(response)
 
+    def to_flow(self, interaction_id: uuid.UUID) -> str:
+        """Out of the conversation and on with the flow's step that stands."""
+        response = VoiceResponse()
+        stop = Stop()
+        stop.stream(name=STREAM_NAME)
+        response.append(stop)
+        response.redirect(self.urls.after(interaction_id))
+        return str(response)
+
     def customer_room(self, interaction_id: uuid.UUID, language: str | None, *, wait_url: str = "") -> str:
         """The customer's way into the conversation: both sides are streamed to us from this leg."""
         response = VoiceResponse()
@@ -82,8 +91,27 @@ class Documents:
         self._room(response, interaction_id, f"agent-{user_id}", None, wait_url)
         return str(response)
 
+    def third_room(self, interaction_id: uuid.UUID, consult_id: int) -> str:
+        """The way into the conversation for an outside number that was asked in."""
+        response = VoiceResponse()
+        self._room(response, interaction_id, f"third-{consult_id}", None, "")
+        return str(response)
+
+    def supervisor_room(self, interaction_id: uuid.UUID, user_id: int) -> str:
+        """A supervisor's way into the conversation: heard by nobody until the server says by whom."""
+        response = VoiceResponse()
+        self._room(response, interaction_id, f"supervisor-{user_id}", None, "", muted=True)
+        return str(response)
+
     def _room(
-        self, response: VoiceResponse, interaction_id: uuid.UUID, label: str, after_url: str | None, wait_url: str
+        self,
+        response: VoiceResponse,
+        interaction_id: uuid.UUID,
+        label: str,
+        after_url: str | None,
+        wait_url: str,
+        *,
+        muted: bool = False,
     ) -> None:
         dial = Dial(action=after_url) if after_url else Dial()
         room = Conference(
@@ -91,6 +119,7 @@ class Documents:
             start_conference_on_enter=True,
             end_conference_on_exit=False,
             beep="false",
+            muted=muted or None,
             wait_url=wait_url,
             participant_label=label,
             status_callback=self.urls.conference(interaction_id),

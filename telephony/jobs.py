@@ -10,25 +10,22 @@ import functools
 import math
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import crash, jobs
-from app.accounts.models import User
 from app.db import database_now, unit_of_work
 from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction
 from app.routing.models import Offer, OfferState
 from recordings.models import Recording, RecordingState
-from telephony import callbacks, legs, numbers, queueing, reconcile, recording_news, steps
+from telephony import callbacks, in_hand, legs, numbers, queueing, reconcile, recording_news, steps, supervise
 from telephony.carrier import CarrierError
-from telephony.legs import LegNews
 from telephony.models import Leg
 from telephony.recording_news import RecordingNews
+from telephony.rings import Ring, agent_ring, attempted, end_leg, move_leg, ring_leg, unless_gone
 from telephony.room import Room
 
 log = structlog.get_logger()
@@ -36,7 +33,6 @@ log = structlog.get_logger()
 TALKING = (State.ACTIVE, State.HELD, State.AGENT_LOST)
 REJOIN_RING_S = 10
 CUSTOMER_RING_S = 30
-LONGEST_TWIML = 4000  # the carrier takes no more in a request; the loop's address then gives what stands
 LATEST_RING_S = 2  # an offer with less time left is not worth a ring
 
 
@@ -46,28 +42,12 @@ def register(room: Room) -> None:
         jobs.job(name)(functools.partial(handler, room))
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
-    """A leg to be rung: what the carrier needs, and when the first try was made."""
-
-    leg_id: int
-    to: str
-    identity: str | None
-    from_: str
-    answer_url: str
-    status_url: str
-    ring_s: int
-    parameters: dict[str, str]
-    attempted_at: datetime
-    is_retry: bool
-
-
 def ring_agent(room: Room, offer_id: int) -> None:
     """Ring the softphone of an offer; an outbound call's own softphone answers by itself."""
     with unit_of_work() as session:
         ring = _attempt_for_offer(session, room, offer_id)
     if ring is not None:
-        _ring(room, ring)
+        ring_leg(room, ring)
 
 
 def stop_ringing(room: Room, offer_id: int) -> None:
@@ -75,15 +55,18 @@ def stop_ringing(room: Room, offer_id: int) -> None:
     with unit_of_work() as session:
         leg = session.scalars(select(Leg).where(Leg.offer_id == offer_id)).one_or_none()
     if leg is not None and leg.state != "ended":
-        _end(room, leg, only_ringing=True)
+        end_leg(room, leg, only_ringing=True)
 
 
 def rejoin_agent(room: Room, interaction_id: str) -> None:
-    """Ring the lost agent again (the softphone answers by itself), unless a leg of theirs is up or on its way."""
+    """Ring the lost agent again, or one who takes up a parked call, unless a leg of theirs is up or on its way.
+
+    The softphone answers by itself.
+    """
     with unit_of_work() as session:
         ring = _attempt_to_rejoin(session, room, uuid.UUID(interaction_id))
     if ring is not None:
-        _ring(room, ring)
+        ring_leg(room, ring)
 
 
 def dial_out(room: Room, interaction_id: str) -> None:
@@ -104,7 +87,7 @@ def dial_customer(room: Room, interaction_id: str) -> None:
         ring = _attempt_customer(session, room, uuid.UUID(interaction_id))
     crash.point("K2")
     if ring is not None:
-        _ring(room, ring)
+        ring_leg(room, ring)
         crash.point("K4")
 
 
@@ -115,7 +98,7 @@ def bridge(room: Room, interaction_id: str) -> None:
         if interaction is None or caller is None or not _waits_on_the_line(session, interaction):
             return
         document = room.documents.customer_room(interaction.id, interaction.language)
-    if not _move(room, caller, document):
+    if not move_leg(room, caller, document):
         return
     crash.point("O5")
     record(room, interaction_id)
@@ -147,31 +130,23 @@ def agent_lost(room: Room, interaction_id: str) -> None:
     if interaction is None or caller is None or caller.call_sid is None or interaction.state != State.AGENT_LOST:
         return
     word = room.urls.hold(interaction.id, word="one_moment")
-    _unless_gone(lambda: room.carrier.hold(interaction_id, caller.call_sid or "", True, word))
-
-
-def end_hold(room: Room, interaction_id: str) -> None:
-    """The agent is back: the customer returns from the music to the talk."""
-    with unit_of_work() as session:
-        interaction, caller = _talk(session, interaction_id)
-    if interaction is None or caller is None or caller.call_sid is None or interaction.state != State.ACTIVE:
-        return
-    _unless_gone(lambda: room.carrier.hold(interaction_id, caller.call_sid or "", False, ""))
+    unless_gone(lambda: room.carrier.hold(interaction_id, caller.call_sid or "", True, word))
 
 
 def back_to_queue(room: Room, interaction_id: str, reason: str = "") -> None:
-    """The conversation lost its agent for good: the caller waits again, and legs of agents end."""
+    """The conversation has no agent any more, or another one rings: the caller waits again, and legs of agents end."""
     with unit_of_work() as session:
         interaction = session.get(Interaction, uuid.UUID(interaction_id))
         if interaction is None or interaction.state not in (State.QUEUED, State.OFFERED):
             return
-        document = room.documents.back_to_waiting(interaction.id, interaction.language, "still_here")
+        word = "putting_through" if reason == "transferred" else "still_here"
+        document = room.documents.back_to_waiting(interaction.id, interaction.language, word)
         callers = legs.open_legs(session, interaction.id, "caller")
         agents = [leg for leg in legs.open_legs(session, interaction.id, "agent") if leg.state == "connected"]
     for caller in callers:
-        _move(room, caller, document)
+        move_leg(room, caller, document)
     for agent in agents:
-        _end(room, agent)
+        end_leg(room, agent)
 
 
 def leave_queue(room: Room, interaction_id: str, reason: str) -> None:
@@ -184,7 +159,7 @@ def leave_queue(room: Room, interaction_id: str, reason: str) -> None:
         callers = legs.open_legs(session, uuid.UUID(interaction_id), "caller")
     if document is not None:
         for caller in callers:
-            _move(room, caller, document)
+            move_leg(room, caller, document)
 
 
 def look_around(room: Room) -> None:
@@ -200,7 +175,7 @@ def hang_up(room: Room, interaction_id: str) -> None:
         lock_interaction(session, uuid.UUID(interaction_id))
         ending = legs.open_legs(session, uuid.UUID(interaction_id))
     for leg in ending:
-        _end(room, leg)
+        end_leg(room, leg)
 
 
 def _attempt_for_offer(session: Session, room: Room, offer_id: int) -> Ring | None:
@@ -219,11 +194,11 @@ def _attempt_for_offer(session: Session, room: Room, offer_id: int) -> Ring | No
         return None
     leg = session.scalars(select(Leg).where(Leg.offer_id == offer_id)).one_or_none()
     is_retry = leg is not None
-    leg = leg or _attempted(session, interaction, "agent", offer.user_id, offer_id)
+    leg = leg or attempted(session, interaction, "agent", offer.user_id, offer_id)
     if leg.call_sid is not None:
         return None
     parameters = {"interactionId": str(interaction.id), "offerId": str(offer_id)}
-    return _agent_ring(
+    return agent_ring(
         session,
         leg,
         from_=interaction.our_address,
@@ -237,14 +212,14 @@ def _attempt_for_offer(session: Session, room: Room, offer_id: int) -> Ring | No
 
 def _attempt_to_rejoin(session: Session, room: Room, interaction_id: uuid.UUID) -> Ring | None:
     interaction = lock_interaction(session, interaction_id)
-    if interaction is None or interaction.state != State.AGENT_LOST or interaction.agent_id is None:
+    if interaction is None or interaction.state not in (State.AGENT_LOST, State.HELD) or interaction.agent_id is None:
         return None
     own = [leg for leg in legs.open_legs(session, interaction_id, "agent") if leg.user_id == interaction.agent_id]
     unsettled = next((leg for leg in own if leg.call_sid is None), None)
     if own and unsettled is None:
         return None
-    leg = unsettled or _attempted(session, interaction, "agent", interaction.agent_id, None)
-    return _agent_ring(
+    leg = unsettled or attempted(session, interaction, "agent", interaction.agent_id)
+    return agent_ring(
         session,
         leg,
         from_=interaction.our_address,
@@ -264,7 +239,7 @@ def _attempt_customer(session: Session, room: Room, interaction_id: uuid.UUID) -
     known = session.scalars(select(Leg).where(Leg.interaction_id == interaction_id, Leg.role == "caller")).first()
     if known is not None and (known.call_sid is not None or known.state == "ended"):
         return None
-    leg = known or _attempted(session, interaction, "caller", None, None)
+    leg = known or attempted(session, interaction, "caller")
     return Ring(
         leg.id,
         interaction.remote_address,
@@ -286,95 +261,13 @@ def _may_be_dialled(session: Session, interaction: Interaction) -> bool:
 
 
 def _waits_on_the_line(session: Session, interaction: Interaction) -> bool:
-    """Whether the customer is there already: a caller, or somebody whose callback was accepted by them."""
-    if interaction.direction == "inbound":
+    """Whether the customer is there already: a caller, or one who was called and then handed on, or somebody who
+    accepted their callback.
+    """
+    if interaction.direction == "inbound" or interaction.callback_id is None:
         return True
-    if interaction.callback_id is None:
-        return False
     lock_interaction(session, interaction.id)
     return callbacks.is_connected(session, interaction)
-
-
-def _attempted(session: Session, interaction: Interaction, role: str, user_id: int | None, offer_id: int | None) -> Leg:
-    leg = Leg(interaction_id=interaction.id, role=role, user_id=user_id, offer_id=offer_id, state="attempted")
-    leg.created_at = database_now(session)
-    session.add(leg)
-    session.flush()
-    return leg
-
-
-def _agent_ring(
-    session: Session,
-    leg: Leg,
-    *,
-    from_: str,
-    answer_url: str,
-    status_url: str,
-    ring_s: int,
-    parameters: dict[str, str],
-    is_retry: bool,
-) -> Ring:
-    identity = session.get_one(User, leg.user_id).client_identity
-    return Ring(
-        leg.id,
-        f"client:{identity}",
-        identity,
-        from_,
-        answer_url,
-        status_url,
-        ring_s,
-        parameters,
-        leg.created_at,
-        is_retry,
-    )
-
-
-def _ring(room: Room, ring: Ring) -> None:
-    """Ring a leg whose attempt is written. After a lost answer the call is looked up; it is never rung twice."""
-    if ring.is_retry and (found := room.carrier.find_call(ring.to, ring.attempted_at)) is not None:
-        _store(room, ring.leg_id, LegNews(found.sid, found.status))
-        return
-    try:
-        sid = _ask_to_ring(room, ring)
-    except CarrierError as error:
-        _ring_failed(room, ring, error)
-        return
-    crash.point("O2" if ring.identity is not None else "K3")
-    _store(room, ring.leg_id, LegNews(sid, "queued"))
-    crash.point("O3")
-
-
-def _ask_to_ring(room: Room, ring: Ring) -> str:
-    common = {
-        "from_": ring.from_,
-        "answer_url": ring.answer_url,
-        "status_url": ring.status_url,
-        "fallback_url": room.urls.fallback(),
-    }
-    if ring.identity is not None:
-        return room.carrier.ring_client(ring.identity, ring_s=ring.ring_s, parameters=ring.parameters, **common)
-    return room.carrier.ring_number(ring.to, ring_s=ring.ring_s, **common)
-
-
-def _ring_failed(room: Room, ring: Ring, error: CarrierError) -> None:
-    """Unsure: the leg is `unknown` until looked up. Refused for good: the leg has failed. Else: try again."""
-    log.warning("ring.failed", leg_id=ring.leg_id, why=error.reason, unsure=error.unsure)
-    if error.unsure:
-        with unit_of_work() as session:
-            leg = legs.lock_leg(session, ring.leg_id)
-            if leg is not None and leg.state == "attempted":
-                leg.state = "unknown"
-        raise error
-    if error.retryable:
-        raise error
-    _store(room, ring.leg_id, LegNews(None, "failed"))
-
-
-def _store(room: Room, leg_id: int, news: LegNews) -> None:
-    with unit_of_work() as session:
-        leg = legs.lock_leg(session, leg_id)
-        if leg is not None:
-            legs.take_news(session, room, leg, news)
 
 
 def _talk(session: Session, interaction_id: str) -> tuple[Interaction | None, Leg | None]:
@@ -395,47 +288,6 @@ def _is_recorded(session: Session, interaction: Interaction) -> bool:
     return session.execute(running).first() is not None
 
 
-def _move(room: Room, leg: Leg, document: str) -> bool:
-    """Give a caller's leg another document; False when its call is over, which is then noted."""
-    if leg.call_sid is None:
-        return False
-    too_long = len(document) > LONGEST_TWIML
-    where = {"url": room.urls.wait(leg.interaction_id)} if too_long else {"twiml": document}
-    try:
-        room.carrier.move_leg(leg.call_sid, **where)
-    except CarrierError as error:
-        if not error.gone:
-            raise
-        _store(room, leg.id, LegNews(leg.call_sid, "completed"))
-        return False
-    return True
-
-
-def _end(room: Room, leg: Leg, *, only_ringing: bool = False) -> None:
-    """Hang a leg up. One whose call is not known is looked up first; none at the carrier means that it never rang."""
-    call_sid = leg.call_sid
-    if call_sid is None:
-        found = room.carrier.find_call(_address(leg), leg.created_at)
-        _store(room, leg.id, LegNews(found.sid, found.status) if found else LegNews(None, "failed"))
-        call_sid = found.sid if found else None
-    if call_sid is not None:
-        room.carrier.end_leg(call_sid, only_ringing=only_ringing)
-
-
-def _address(leg: Leg) -> str:
-    with unit_of_work() as session:
-        return reconcile.address_of(session, leg)
-
-
-def _unless_gone(ask: Callable[[], None]) -> None:
-    """Ask something of a leg; when it is over there is nothing to ask."""
-    try:
-        ask()
-    except CarrierError as error:
-        if not error.gone:
-            raise
-
-
 HANDLERS: dict[str, Callable[..., None]] = {
     "voice.ring_agent": ring_agent,
     "voice.stop_ringing": stop_ringing,
@@ -443,7 +295,15 @@ HANDLERS: dict[str, Callable[..., None]] = {
     "voice.bridge": bridge,
     "voice.record": record,
     "voice.agent_lost": agent_lost,
-    "voice.end_hold": end_hold,
+    "voice.hold": in_hand.hold,
+    "voice.end_hold": in_hand.end_hold,
+    "voice.let_go": in_hand.let_go,
+    "voice.ring_third": in_hand.ring_third,
+    "voice.end_consult": in_hand.end_consult,
+    "voice.to_flow": in_hand.to_flow,
+    "voice.ring_supervisor": supervise.ring_supervisor,
+    "voice.supervise": supervise.supervise,
+    "voice.end_supervision": supervise.end_supervision,
     "voice.back_to_queue": back_to_queue,
     "voice.leave_queue": leave_queue,
     "voice.settle_recordings": recording_news.settle,

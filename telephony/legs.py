@@ -17,7 +17,8 @@ from app.callbacks.tries import line_ended
 from app.db import database_now
 from app.interactions.models import Interaction
 from app.interactions.move import lock_interaction
-from app.routing import release
+from app.routing import consults, release, supervision
+from app.routing.in_hand import OPEN_CONSULT, Consult, ConsultState
 from app.routing.models import Offer, OfferState
 from app.routing.offers import reject_offer, time_out_offer
 from telephony.forms import TERMINAL_STATUSES, RoomForm
@@ -117,6 +118,10 @@ def take_news(session: Session, room: Room, leg: Leg, news: LegNews) -> None:
     if leg.role == "caller":
         _customer_left(session, room, leg)
         settle_later(session, leg)
+    elif leg.role == "third":
+        _third_leg_ended(session, leg)
+    elif leg.role == "supervisor" and not _took_over(session, leg):
+        supervision.has_left(session, leg.supervision_id or 0)
     else:
         _agent_leg_ended(session, leg)
 
@@ -136,6 +141,7 @@ def take_room_event(session: Session, room: Room, interaction_id: uuid.UUID, for
         return
     if form.event == "participant-join":
         apply(session, leg, LegNews(form.call_sid, "in-progress", at=form.at))
+        _is_in(session, leg)
     elif form.event == "participant-leave" and form.call_status in TERMINAL_STATUSES:
         take_news(session, room, leg, LegNews(form.call_sid, form.call_status, at=form.at))
 
@@ -147,12 +153,41 @@ def _agent_leg_ended(session: Session, leg: Leg) -> None:
         _never_answered(session, offer, leg.end_reason)
         return
     standing = [other for other in open_legs(session, leg.interaction_id) if other.state == "connected"]
-    if any(other.role == "agent" and other.user_id == leg.user_id for other in standing):
+    if any(other.user_id == leg.user_id for other in standing):
         return
-    if any(other.role == "caller" for other in standing):
+    if offer is not None and offer.role == consults.ROLE:
+        _consulted_agent_left(session, leg, offer)
+    elif any(other.role == "caller" for other in standing):
         release.agent_gone(session, leg.interaction_id, leg.user_id)
     elif offer is None or offer.state == OfferState.ACCEPTED:
         release.caller_gone(session, leg.interaction_id)  # an outbound call whose customer never came
+
+
+def _consulted_agent_left(session: Session, leg: Leg, offer: Offer) -> None:
+    """A colleague who was asked into a call hung up: their agent has the customer still."""
+    consult = consults.consult_of_offer(session, offer.id)
+    if consult is not None and consult.state in (ConsultState.TALKING, ConsultState.JOINED):
+        consults.left(session, session.get_one(Interaction, leg.interaction_id), consult, "left")
+
+
+def _third_leg_ended(session: Session, leg: Leg) -> None:
+    """An outside number was not reached, or its talk is over."""
+    consult = session.get_one(Consult, leg.consult_id, populate_existing=True)
+    reason = "left" if leg.connected_at else (leg.end_reason or "failed").replace("-", "_")
+    if consult.state in OPEN_CONSULT:
+        consults.left(session, session.get_one(Interaction, leg.interaction_id), consult, reason)
+
+
+def _took_over(session: Session, leg: Leg) -> bool:
+    return session.get_one(Interaction, leg.interaction_id).agent_id == leg.user_id
+
+
+def _is_in(session: Session, leg: Leg) -> None:
+    """A line came into the conversation: a supervisor's mode is set now, or again where the agent's line is new."""
+    if leg.role == "supervisor" and leg.supervision_id is not None:
+        supervision.is_in(session, leg.supervision_id)
+    elif leg.role == "agent":
+        supervision.agent_is_in(session, session.get_one(Interaction, leg.interaction_id))
 
 
 def _never_answered(session: Session, offer: Offer, end_reason: str | None) -> None:

@@ -38,9 +38,13 @@ class Leg(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     interaction_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("interaction.id"))
     role: Mapped[str] = mapped_column(Text)
-    """`caller` (the customer, whoever dialled) or `agent`."""
+    """`caller` (the customer, whoever dialled), `agent`, `third` (an outside number that was asked in) or
+    `supervisor`."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     offer_id: Mapped[int | None] = mapped_column(ForeignKey("offer.id"))
+    consult_id: Mapped[int | None] = mapped_column(ForeignKey("consult.id"))
+    """Of a `third`: whom it rings for."""
+    supervision_id: Mapped[int | None] = mapped_column(ForeignKey("supervision.id"))
     call_sid: Mapped[str | None] = mapped_column(Text, unique=True)
     """NULL between the attempt and the carrier's answer."""
     state: Mapped[str] = mapped_column(Text)
@@ -56,6 +60,8 @@ class Leg(Base):
     __table_args__ = (
         Index(None, "interaction_id"),
         UniqueConstraint("offer_id"),
+        UniqueConstraint("consult_id"),
+        UniqueConstraint("supervision_id"),
         Index("ix_leg_open", "created_at", postgresql_where=text("state <> 'ended'")),
     )
 

@@ -19,7 +19,7 @@ from telephony.place import lock_place, look_up
 from telephony.room import Room
 from telephony.wait_loop import Told
 
-TALKING = (State.ACTIVE, State.HELD, State.AGENT_LOST)
+TALKING = (State.ACTIVE, State.HELD, State.AGENT_LOST, State.PARKED, State.OUTSIDE)
 LEAVE_MESSAGE_KEY = "*"
 
 
@@ -68,7 +68,8 @@ def standing(session: Session, room: Room, interaction: Interaction) -> str:
     if place is not None:
         return steps.standing(room, place)
     if interaction.state in TALKING:
-        return room.documents.customer_room(interaction.id, interaction.language)
+        music = room.urls.hold(interaction.id) if interaction.state in (State.PARKED, State.OUTSIDE) else ""
+        return room.documents.customer_room(interaction.id, interaction.language, wait_url=music)
     if interaction.state in (State.QUEUED, State.OFFERED):
         return room.documents.try_again(room.urls.wait(interaction.id))
     return room.documents.goodbye("goodbye", interaction.language)

@@ -15,6 +15,7 @@ from app import clock, jobs
 from app.accounts.models import User
 from app.db import database_now, unit_of_work
 from app.interactions.models import TERMINAL, Interaction
+from app.routing.in_hand import Consult
 from telephony import legs
 from telephony.carrier import CarrierCall, CarrierError
 from telephony.legs import LegNews
@@ -82,7 +83,9 @@ def _ask(room: Room, leg: Leg, address: str, age: timedelta, open_calls: dict[st
 
 def address_of(session: Session, leg: Leg) -> str:
     """Whom the carrier was asked to ring for this leg."""
-    if leg.role == "agent":
+    if leg.consult_id is not None:
+        return session.get_one(Consult, leg.consult_id).number or ""
+    if leg.user_id is not None:
         return f"client:{session.get_one(User, leg.user_id).client_identity}"
     return session.get_one(Interaction, leg.interaction_id).remote_address
 

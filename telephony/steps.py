@@ -122,6 +122,28 @@ def _begin(
 ) -> str:
     session.add(_caller_leg(session, interaction, call_sid))
     move(session, interaction, State.IN_FLOW, actor="flow", reason=flow.name)
+    return _enter(session, room, interaction, call_sid, flow, is_draft=is_draft)
+
+
+def begin_again(session: Session, room: Room, interaction: Interaction, flow: str, turn: int) -> None:
+    """An agent sent the customer into a flow: from its start. Said twice for one `turn`, the second changes nothing.
+
+    Raises FlowError when the flow cannot be used.
+    """
+    if interaction.context.get("turn") == turn:
+        return
+    caller = select(Leg).where(Leg.interaction_id == interaction.id, Leg.role == "caller").order_by(Leg.id.desc())
+    leg = session.scalars(caller.limit(1)).first()
+    if leg is None or leg.call_sid is None:
+        return
+    version = live_version_for(session, flow, interaction.remote_address, leg.call_sid)
+    interaction.context = {**interaction.context, "turn": turn}
+    _enter(session, room, interaction, leg.call_sid, room.flows.get(flow, version))
+
+
+def _enter(
+    session: Session, room: Room, interaction: Interaction, call_sid: str, flow: Flow, *, is_draft: bool = False
+) -> str:
     place = Place.begin(session, interaction, call_sid)
     mark: dict[str, Any] = {"draft": True} if is_draft else {}
     _record(session, place, "flow.entered", flow=flow.name, version=flow.version, **mark)
@@ -229,6 +251,9 @@ def standing(room: Room, place: Place) -> str:
     """What the state says the caller's leg should run: the flow's step, the queue's loop, or the conversation."""
     if place.state in (State.ACTIVE, State.HELD, State.AGENT_LOST):
         return room.documents.customer_room(place.interaction_id, place.language)
+    if place.state in (State.PARKED, State.OUTSIDE):
+        music = room.urls.hold(place.interaction_id)
+        return room.documents.customer_room(place.interaction_id, place.language, wait_url=music)
     if place.state in TERMINAL | {State.WRAPPING} and place.waits_in_queue:
         return room.documents.goodbye("goodbye", place.language)
     if place.state in (State.QUEUED, State.OFFERED) and not place.waits_in_queue:  # in a callback's place

@@ -36,6 +36,10 @@ class State(StrEnum):
     ACTIVE = "active"
     HELD = "held"
     AGENT_LOST = "agent_lost"
+    PARKED = "parked"
+    """With nobody: the customer hears music until an agent takes the call up again."""
+    OUTSIDE = "outside"
+    """Put through to an outside number: it rings, or they talk, and no agent of ours is there."""
     WRAPPING = "wrapping"
     COMPLETED = "completed"
     ABANDONED = "abandoned"
@@ -66,6 +70,9 @@ TERMINAL = frozenset(
 UNANSWERED = "state IN ('abandoned','abandoned_in_flow','callback','failed','voicemail')"
 """Ends after which somebody is owed an answer (app/follow_ups)."""
 
+HANDED_ON = frozenset({State.QUEUED, State.OFFERED, State.IN_FLOW, State.PARKED, State.OUTSIDE})
+"""Where an agent may send a customer they talk with; from one agent to another it stays `active`."""
+
 MOVES: dict[State, frozenset[State]] = {
     State.CREATED: frozenset({State.IN_FLOW, State.QUEUED, State.ACTIVE, State.REJECTED, State.CANCELED, State.FAILED}),
     State.IN_FLOW: frozenset(
@@ -95,9 +102,11 @@ MOVES: dict[State, frozenset[State]] = {
         {State.ACTIVE, State.QUEUED, State.ABANDONED, State.IN_FLOW, State.CANCELED, State.FAILED}
     ),
     State.ACTIVE: frozenset(
-        {State.HELD, State.WRAPPING, State.AGENT_LOST, State.QUEUED, State.COMPLETED, State.FAILED}
+        {State.HELD, State.WRAPPING, State.AGENT_LOST, State.COMPLETED, State.FAILED, State.ACTIVE} | HANDED_ON
     ),
-    State.HELD: frozenset({State.ACTIVE, State.WRAPPING, State.AGENT_LOST, State.QUEUED, State.FAILED}),
+    State.HELD: frozenset({State.ACTIVE, State.WRAPPING, State.AGENT_LOST, State.FAILED} | HANDED_ON),
+    State.PARKED: frozenset({State.HELD, State.QUEUED, State.ABANDONED, State.FAILED}),
+    State.OUTSIDE: frozenset({State.QUEUED, State.COMPLETED, State.ABANDONED, State.FAILED}),
     State.AGENT_LOST: frozenset(
         {State.ACTIVE, State.QUEUED, State.OFFERED, State.WRAPPING, State.ABANDONED, State.FAILED}
     ),
@@ -263,6 +272,8 @@ class Disposition(Base):
     position: Mapped[int] = mapped_column(default=0)
 
 
+TRANSFERRED = "TRANSFERRED"
+"""The outcome of a call that ended with an outside number: nobody of ours was there to write one."""
 WRAP_UP_TIMEOUT = "WRAP_UP_TIMEOUT"
 
 

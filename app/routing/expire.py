@@ -15,6 +15,7 @@ from app.interactions.wrap_up import expire_wrap_ups
 from app.routing.dispatch import dispatch
 from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, Presence
 from app.routing.offers import time_out_offer
+from app.routing.parking import give_up_parking
 from app.routing.presence import go_offline
 from app.routing.release import give_up_agent
 
@@ -72,6 +73,12 @@ def expire_waits(session: Session) -> int:
 def expire_lost_agents(session: Session) -> int:
     """Stop waiting for agents who did not come back; how many."""
     return each_due(session, Interaction.state == State.AGENT_LOST, give_up_agent)
+
+
+@tick("routing.parked", every_s=1)
+def expire_parking(session: Session) -> int:
+    """Send customers who were parked too long to the front of their queue; how many."""
+    return each_due(session, Interaction.state == State.PARKED, give_up_parking)
 
 
 @tick("routing.wrap_ups", every_s=1)

@@ -16,6 +16,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from app import events, jobs
 from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction, move
+from app.routing import consults
 from app.routing.dispatch import request_dispatch
 from app.routing.models import AgentSession, AgentState, Offer, OfferState, Presence, Queue, QueueMember
 from app.routing.presence import park, phone_failed, work_ended
@@ -47,6 +48,10 @@ def accept_offer(session: Session, offer_id: int) -> OfferOutcome:
             return OfferOutcome(False, time_out_offer(session, offer_id).offer)
         return OfferOutcome(False, offer)
     _tell(session, offer, interaction, actor=f"user:{offer.user_id}")
+    consult = consults.consult_of_offer(session, offer.id)
+    if consult is not None:
+        consults.answered(session, interaction, consult)  # the customer is in the conversation already
+        return OfferOutcome(True, offer)
     if interaction.state == State.OFFERED:
         move(session, interaction, State.ACTIVE, actor=f"user:{offer.user_id}", agent_id=offer.user_id)
     jobs.enqueue(session, "voice.bridge", lock=f"interaction:{interaction.id}", interaction_id=str(interaction.id))
@@ -126,7 +131,10 @@ def _give_back(session: Session, offer_id: int, to: OfferState, reason: str, act
         return OfferOutcome(False, offer)
     _stop_ringing(session, offer)
     _tell(session, offer, interaction, actor=actor or f"user:{offer.user_id}")
-    if interaction.state == State.OFFERED:
+    consult = consults.consult_of_offer(session, offer.id)
+    if consult is not None:
+        consults.left(session, interaction, consult, reason)
+    elif interaction.state == State.OFFERED:
         _wait_on(session, interaction, offer, "rona" if to is OfferState.TIMEOUT else reason)
     if to is OfferState.TIMEOUT and not _would_cascade(session, offer):
         park(session, offer.user_id)

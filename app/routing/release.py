@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 
 from app import events, jobs
 from app.db import database_now
-from app.interactions.models import Interaction, Segment, State
+from app.interactions.models import TRANSFERRED, Interaction, Segment, State
 from app.interactions.move import lock_interaction, move
+from app.routing.consults import close_of, hand_over, open_consult
 from app.routing.dispatch import request_dispatch
 from app.routing.enqueue import enqueue_interaction
+from app.routing.in_hand import ConsultState
 from app.routing.models import OfferState, Queue, QueueMember
 from app.routing.offers import cancel_offers, close_accepted_offer
 from app.routing.presence import live_phone, work_ended
@@ -37,7 +39,8 @@ FRONT_MIN = 24 * 60
 def caller_gone(session: Session, interaction_id: uuid.UUID, *, contained: bool = False) -> State | None:
     """The customer's leg ended: the state that stands afterwards, None for an unknown interaction.
 
-    Waiting or ringing: abandoned, ringing stops. Talking: wrap-up begins. In the flow: `contained` says whether the
+    Waiting, ringing or parked: abandoned, ringing stops. Talking: wrap-up begins; with an outside number: completed.
+    In the flow: `contained` says whether the
     flow had done what the caller wanted. Said twice, it changes nothing.
     """
     interaction = lock_interaction(session, interaction_id)
@@ -53,6 +56,10 @@ def caller_gone(session: Session, interaction_id: uuid.UUID, *, contained: bool 
         case State.QUEUED | State.OFFERED:
             cancel_offers(session, interaction_id, "caller_hung_up")
             _end(session, interaction, State.ABANDONED, "caller_hung_up")
+        case State.PARKED:
+            _end(session, interaction, State.ABANDONED, "caller_hung_up")
+        case State.OUTSIDE:
+            _end_outside(session, interaction)
         case State.ACTIVE | State.HELD | State.AGENT_LOST:
             begin_wrap_up(session, interaction, "caller_hung_up")
             _hang_up(session, interaction)
@@ -112,11 +119,17 @@ def agent_back(session: Session, interaction_id: uuid.UUID) -> bool:
 
 
 def agent_rejoined(session: Session, interaction_id: uuid.UUID, user_id: int) -> bool:
-    """The lost agent's new leg is up: the call goes on. False when the caller is already somewhere else."""
+    """The lost agent's new leg is up, or that of one who takes up a parked call: the talk goes on.
+
+    False when the caller is already somewhere else.
+    """
     interaction = lock_interaction(session, interaction_id)
-    if interaction is None or interaction.state != State.AGENT_LOST or interaction.agent_id != user_id:
+    if interaction is None or interaction.agent_id != user_id:
         return False
-    move(session, interaction, State.ACTIVE, actor=f"user:{user_id}", reason="agent_back")
+    if interaction.state != State.AGENT_LOST and not _is_taken_up(session, interaction):
+        return False
+    reason = "agent_back" if interaction.state == State.AGENT_LOST else "taken_up"
+    move(session, interaction, State.ACTIVE, actor=f"user:{user_id}", reason=reason)
     _tell(session, interaction, "call.agent_back")
     return True
 
@@ -124,26 +137,47 @@ def agent_rejoined(session: Session, interaction_id: uuid.UUID, user_id: int) ->
 def give_up_agent(session: Session, interaction: Interaction) -> None:
     """The lost agent did not come back in time: their offer closes and the customer goes to the front of the queue.
 
-    A call that came from no queue goes to a queue of its agent; without one there is nobody to ask, so it ends.
+    Whoever the agent had asked into the call, and who still is there, has the customer instead. A call that came from
+    no queue goes to a queue of its agent; without one there is nobody to ask, so it ends.
     """
     agent_id = interaction.agent_id
-    queue = _queue_for(session, interaction)
-    if queue is None:
+    consult = open_consult(session, interaction.id)
+    if consult is not None and consult.state in (ConsultState.TALKING, ConsultState.JOINED):
+        close_accepted_offer(session, interaction, OfferState.COMPLETED, "agent_lost")
+        hand_over(session, interaction, consult, actor="system", reason="agent_lost")
+    elif queue_for(session, interaction, agent_id) is None:
         begin_wrap_up(session, interaction, "agent_lost")
         _hang_up(session, interaction)
         return
-    close_accepted_offer(session, interaction, OfferState.COMPLETED, "agent_lost")
-    priority = max(interaction.priority_min, FRONT_MIN)
-    enqueue_interaction(session, interaction, queue, priority_min=priority, actor="system", reason="agent_lost")
+    else:
+        close_of(session, interaction, "agent_lost")
+        close_accepted_offer(session, interaction, OfferState.COMPLETED, "agent_lost")
+        wait_again(session, interaction, agent_id, reason="agent_lost", priority_min=FRONT_MIN)
+    if agent_id is not None:
+        work_ended(session, agent_id, handled=True)
+
+
+def wait_again(
+    session: Session, interaction: Interaction, agent_id: int | None, *, reason: str, priority_min: int = 0
+) -> None:
+    """Nobody has the customer any more: they wait in their queue, else in one of this agent's, in their old place.
+
+    `priority_min` is the least that counts for them. Where there is no queue there is nobody to ask: the call ends.
+    """
+    queue = queue_for(session, interaction, agent_id)
+    if queue is None:
+        _end(session, interaction, State.FAILED, reason)
+        _hang_up(session, interaction)
+        return
+    priority = max(interaction.priority_min, priority_min)
+    enqueue_interaction(session, interaction, queue, priority_min=priority, actor="system", reason=reason)
     jobs.enqueue(
         session,
         "voice.back_to_queue",
         lock=_lock(interaction),
         interaction_id=str(interaction.id),
-        reason="agent_lost",
+        reason=reason,
     )
-    if agent_id is not None:
-        work_ended(session, agent_id, handled=True)
 
 
 def begin_wrap_up(session: Session, interaction: Interaction, reason: str) -> bool:
@@ -153,6 +187,7 @@ def begin_wrap_up(session: Session, interaction: Interaction, reason: str) -> bo
     if not move(session, interaction, State.WRAPPING, actor="system", reason=reason, wake_at=ends_at):
         return False
     close_accepted_offer(session, interaction, OfferState.WRAPPING, reason)
+    close_of(session, interaction, "call_over")
     return True
 
 
@@ -172,6 +207,20 @@ def _end(session: Session, interaction: Interaction, to: State, reason: str) -> 
     move(session, interaction, to, actor="caller", reason=reason, agent_id=None)
 
 
+def _end_outside(session: Session, interaction: Interaction) -> None:
+    """The customer hung up on an outside number: while it rang they gave up, else the talk is over."""
+    consult = open_consult(session, interaction.id)
+    rang = consult is not None and consult.state == ConsultState.RINGING
+    if rang:
+        move(session, interaction, State.ABANDONED, actor="caller", reason="caller_hung_up")
+    else:
+        interaction.disposition_code = TRANSFERRED
+        session.flush()
+        move(session, interaction, State.COMPLETED, actor="caller", reason="caller_hung_up")
+    close_of(session, interaction, "call_over")
+    _hang_up(session, interaction)
+
+
 def _lose_agent(session: Session, interaction: Interaction) -> None:
     limit = database_now(session) + timedelta(seconds=AGENT_LOST_S)
     move(session, interaction, State.AGENT_LOST, actor="carrier", reason="agent_leg_ended", wake_at=limit)
@@ -179,6 +228,12 @@ def _lose_agent(session: Session, interaction: Interaction) -> None:
     _tell(session, interaction, "call.agent_lost")
     if interaction.agent_id is not None and live_phone(session, interaction.agent_id):
         agent_back(session, interaction.id)  # only the leg broke, or the page is back before the carrier noticed
+
+
+def _is_taken_up(session: Session, interaction: Interaction) -> bool:
+    """Whether a parked call waits for the phone of the agent who takes it up."""
+    opened = select(Segment.reason).where(Segment.interaction_id == interaction.id, Segment.ended_at.is_(None))
+    return interaction.state == State.HELD and session.scalars(opened).first() == "unparked"
 
 
 def _patience(session: Session, interaction: Interaction) -> datetime:
@@ -191,10 +246,11 @@ def _patience(session: Session, interaction: Interaction) -> datetime:
     return min(wanted, lost_at + timedelta(seconds=AGENT_LOST_MOST_S))
 
 
-def _queue_for(session: Session, interaction: Interaction) -> Queue | None:
+def queue_for(session: Session, interaction: Interaction, agent_id: int | None) -> Queue | None:
+    """Where a customer whom nobody has would wait: the queue they came from, else one of this agent's."""
     if interaction.queue_id is not None:
         return session.get(Queue, interaction.queue_id)
-    own = select(Queue).join(QueueMember).where(QueueMember.user_id == interaction.agent_id)
+    own = select(Queue).join(QueueMember).where(QueueMember.user_id == agent_id)
     return session.scalars(own.order_by(Queue.id).limit(1)).first()
 
 

@@ -1,0 +1,69 @@
+"""Offers to one chosen agent, beside the queues' own matching: consults, and transfers to a colleague."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app import events, jobs
+from app.db import database_now
+from app.interactions.models import Interaction
+from app.routing.dispatch import is_free
+from app.routing.models import AgentState, Offer, OfferState, Queue, QueueMember
+
+
+def hold_if_free(session: Session, user_id: int) -> bool:
+    """Lock the agent, wait for whoever holds them, and look with fresh eyes whether they may be offered a call now."""
+    session.execute(select(AgentState.user_id).where(AgentState.user_id == user_id).with_for_update(key_share=True))
+    free = select(AgentState.user_id).where(AgentState.user_id == user_id, is_free())
+    return session.execute(free).first() is not None
+
+
+def free_members(session: Session, queue_id: int) -> list[int]:
+    """Who of a queue may be offered a call now, longest idle first. Nothing is locked."""
+    free = select(AgentState.user_id).join(QueueMember, QueueMember.user_id == AgentState.user_id)
+    return list(
+        session.scalars(free.where(QueueMember.queue_id == queue_id, is_free()).order_by(AgentState.idle_since))
+    )
+
+
+def make_offer(
+    session: Session, interaction: Interaction, user_id: int, *, role: str, queue: Queue | None, ring_s: int, actor: str
+) -> Offer | None:
+    """Write a pending offer, have its phone rung and tell the agent; None when they were given another call just now.
+
+    The interaction's own move is the caller's, who holds it.
+    """
+    now = database_now(session)
+    row = insert(Offer).values(
+        interaction_id=interaction.id,
+        queue_id=queue.id if queue else None,
+        user_id=user_id,
+        role=role,
+        state=OfferState.PENDING.value,
+        created_at=now,
+        expires_at=now + timedelta(seconds=ring_s),
+    )
+    offer_id = session.execute(row.on_conflict_do_nothing().returning(Offer.id)).scalar()
+    if offer_id is None:
+        return None
+    offer = session.get_one(Offer, offer_id)
+    jobs.enqueue(session, "voice.ring_agent", lock=f"interaction:{interaction.id}", offer_id=offer_id)
+    events.record(
+        session,
+        "offer.made",
+        actor=actor,
+        customer_id=interaction.customer_id,
+        interaction_id=interaction.id,
+        users=(user_id,),
+        queue_id=queue.id if queue else None,
+        offer_id=offer_id,
+        user_id=user_id,
+        role=role,
+        queue=queue.name if queue else None,
+        expires_at=offer.expires_at.isoformat(),
+    )
+    return offer

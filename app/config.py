@@ -67,6 +67,9 @@ class Settings:
     """FLOWS_DIR: the folder of flow files (default ivr_flows/flows)."""
     prompt_voice: str
     """PROMPT_VOICE: `home` renders prompts here and plays them; `carrier` lets the carrier's voices speak (default)."""
+    supervision_told: str
+    """SUPERVISION_TOLD: when an agent sees that a supervisor is in the call: `always` (default), `when_heard` (not when
+    they only listen) or `never`. The law or an agreement may ask for one of them; the event log is told always."""
     log_level: str
     """LOG_LEVEL: debug, info, warning or error (default info)."""
     warm_speech: bool
@@ -124,6 +127,9 @@ class Settings:
             ),
             recordings_url=env.get("RECORDINGS_URL") or str(ROOT / "recordings" / "audio"),
             flows_dir=_folder("FLOWS_DIR", env.get("FLOWS_DIR") or ROOT / "ivr_flows" / "flows"),
+            supervision_told=_one_of(
+                "SUPERVISION_TOLD", env.get("SUPERVISION_TOLD") or "always", ("always", "when_heard", "never")
+            ),
             prompt_voice=_one_of("PROMPT_VOICE", env.get("PROMPT_VOICE") or "carrier", ("home", "carrier")),
             log_level=_one_of("LOG_LEVEL", env.get("LOG_LEVEL") or "info", ("debug", "info", "warning", "error")),
             warm_speech=_one_of("SPEECH_WARM", env.get("SPEECH_WARM") or "0", ("0", "1")) == "1",

@@ -16,13 +16,14 @@ def init(app: Flask, settings: Settings) -> None:
     """Open the room. Its extensions (app/desktop/call_control.py) are injected by the factory."""
     from app import forms
     from app.accounts import views as me
-    from app.accounts.entry import AGENT, PUBLIC, enter
-    from app.desktop import phone, records, views
+    from app.accounts.entry import AGENT, PUBLIC, SUPERVISOR, enter
+    from app.desktop import phone, records, supervising, views
 
     forms.init(app)
     enter(app, me.bp, AGENT)
     enter(app, views.bp, AGENT)
     enter(app, records.bp, AGENT)
+    enter(app, supervising.bp, SUPERVISOR)
     if settings.is_local:
         enter(app, phone.bp, PUBLIC)
     user_logged_out.connect(_close_tabs, app)

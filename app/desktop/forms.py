@@ -5,13 +5,23 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, StrictBool, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    model_validator,
+)
 
 from app.forms import Form, Words
 from app.interactions.drafts import LONGEST_DRAFT
+from app.words import N_
 
 Digits = Annotated[str, StringConstraints(pattern=r"^[0-9*#A-Dw]+$", min_length=1, max_length=32)]
 Line = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
+LONGEST_REMARK = 500
 MAX_TEXT_CHARS = 1600
 """What a carrier takes as one text."""
 
@@ -37,6 +47,41 @@ class MuteForm(Form):
 
 class DigitsForm(Form):
     digits: Digits
+
+
+class Target(Form):
+    """Whom a call goes to: exactly one of them."""
+
+    agent: Annotated[int, Field(strict=True, gt=0, lt=1 << 63)] | None = None
+    queue: Annotated[Words, StringConstraints(min_length=1, max_length=80)] | None = None
+    flow: Annotated[Words, StringConstraints(min_length=1, max_length=120)] | None = None
+    number: Annotated[Words, StringConstraints(min_length=1, max_length=40)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Target:
+        if sum(each is not None for each in (self.agent, self.queue, self.flow, self.number)) != 1:
+            raise ValueError(N_("name one of agent, queue, flow and number"))
+        return self
+
+
+Remark = Annotated[Words, StringConstraints(max_length=LONGEST_REMARK)]
+
+
+class TransferForm(Form):
+    to: Target
+    warm: StrictBool = False
+    note: Remark | None = None
+
+
+class ThirdForm(Form):
+    """Without `to`, whoever is being consulted joins."""
+
+    to: Target | None = None
+
+
+class HelpForm(Form):
+    help: StrictBool = True
+    note: Annotated[Words, StringConstraints(max_length=200)] | None = None
 
 
 class DialForm(Form):
@@ -81,6 +126,10 @@ class DraftForm(Form):
 class WrapUpForm(Form):
     code: Annotated[Words, StringConstraints(min_length=1, max_length=60)]
     note: Annotated[Words, StringConstraints(max_length=10_000)] | None = None
+
+
+class WrapUpWishForm(Form):
+    wanted: StrictBool
 
 
 class SearchForm(Form):

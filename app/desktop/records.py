@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +20,16 @@ from app.customers.search import search_customers
 from app.customers.timeline import timeline
 from app.db import request_session, unit_of_work
 from app.desktop.card import desktop_card
-from app.desktop.forms import CustomerForm, DraftForm, MessageForm, NoteForm, SearchForm, TimelineForm, WrapUpForm
+from app.desktop.forms import (
+    CustomerForm,
+    DraftForm,
+    MessageForm,
+    NoteForm,
+    SearchForm,
+    TimelineForm,
+    WrapUpForm,
+    WrapUpWishForm,
+)
 from app.desktop.state import customer_json, own_call_id
 from app.desktop.transcript import transcript_of
 from app.desktop.views import own_limit
@@ -27,7 +38,7 @@ from app.interactions.drafts import drafts_of, forget_draft, keep_draft
 from app.interactions.messages import MessageRefused, send_message
 from app.interactions.models import Interaction, Message
 from app.interactions.notes import add_note
-from app.interactions.wrap_up import WrapUpRefused, finish_wrap_up
+from app.interactions.wrap_up import WrapUpRefused, ask_for_wrap_up, extend_wrap_up, finish_wrap_up
 from app.pages import limiter
 
 bp = Blueprint("records", __name__, url_prefix="/desktop")
@@ -150,6 +161,35 @@ def wrap_up(interaction_id: uuid.UUID) -> ResponseReturnValue:
                 raise BadInput("code", str(refused)) from refused
             raise Refusal(409, refused.code, str(refused), state=interaction.state) from refused
         return {"state": done.state}
+
+
+@bp.post("/interactions/<uuid:interaction_id>/wrap-up/extend")
+def extend(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """A minute more for the own wrap-up: `{wrap_up_ends_at}`."""
+    with _wrap_up_checked(), unit_of_work() as session:
+        extended = extend_wrap_up(session, interaction_id, current_user.id)
+        return {"wrap_up_ends_at": extended.wake_at.isoformat() if extended.wake_at else None}
+
+
+@bp.post("/interactions/<uuid:interaction_id>/wrap-up/ask")
+def ask(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """During the own call: `{wanted}`, time for its wrap-up where the queue gives it on request only."""
+    form = parse(WrapUpWishForm)
+    with _wrap_up_checked(), unit_of_work() as session:
+        ask_for_wrap_up(session, interaction_id, current_user.id, wanted=form.wanted)
+    return {"wanted": form.wanted}
+
+
+@contextmanager
+def _wrap_up_checked() -> Iterator[None]:
+    """Turn a wrap-up that cannot be changed like this into a refusal."""
+    try:
+        yield
+    except LookupError as unknown:
+        raise Refusal(404, "not_found", "There is no such call.") from unknown
+    except WrapUpRefused as refused:
+        status = 403 if refused.code == "not_yours" else 409
+        raise Refusal(status, refused.code, str(refused)) from refused
 
 
 @bp.get("/interactions/<uuid:interaction_id>/transcript")

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from app.accounts.models import User
 from app.customers.models import Customer
 from app.db import database_now
+from app.desktop.hand_over import consulting, in_hand, parked_json, supervision_json
 from app.events import Event
 from app.interactions.models import Disposition, Interaction, Message, Segment, State
-from app.routing.models import AgentState, Offer, OfferState, Presence, Queue
+from app.routing.models import AgentState, Offer, OfferState, Presence, Queue, WrapUpMode
 from app.routing.presence import Reachability, reachability
 from app.words import in_their_language
 
@@ -25,17 +26,21 @@ AT_WORK = (*LIVE, State.WRAPPING)
 RECENT_DAYS = 14
 RECENT_MOST = 20
 LINE_CHARS = 120
+NEW_AGENT = ("transfer.made", "transfer.handed_over", "supervisor.took_over", "call.parked")
+"""After these somebody else has the call, whose line is not muted."""
 
 
 def desktop_state(session: Session, user: User) -> dict[str, Any]:
     """The shape of docs/contracts.md. Take `/live` from `last_event_id`: nothing is missed, some may come twice."""
     last_event_id = newest_event_id(session)  # before the reading: an event in between comes twice rather than never
     now = database_now(session)
-    call = _own_call(session, user.id)
+    call = _own_call(session, user.id) or consulting(session, user.id)
     return {
         "me": _me(session, user),
         "offer": _offer(session, user.id, now),
-        "call": call and call_json(session, call),
+        "call": call and call_json(session, call, user.id),
+        "parked": parked_json(session, user.id),
+        "supervising": supervision_json(session, user.id),
         "work": {"now": _work_now(session, user.id), "recent": _recent(session, user.id)},
         "dispositions": dispositions(session),
         "server_time": now.isoformat(),
@@ -103,6 +108,8 @@ def _offer(session: Session, user_id: int, now: datetime) -> dict[str, Any] | No
         "customer": customer_json(session.get_one(Customer, interaction.customer_id), interaction.remote_address),
         "why": why(interaction),
         "waited_s": round((now - (interaction.virtual_start or interaction.created_at)).total_seconds()),
+        "role": offer.role,
+        "handed": interaction.context.get("handed"),
     }
 
 
@@ -129,15 +136,15 @@ def _own_call(session: Session, user_id: int) -> Interaction | None:
 
 def own_call_id(session: Session, user_id: int) -> uuid.UUID | None:
     """The call this agent has at hand, or the one that rings for them."""
-    call = _own_call(session, user_id)
+    call = _own_call(session, user_id) or consulting(session, user_id)
     if call:
         return call.id
     pending = select(Offer.interaction_id).where(Offer.user_id == user_id, Offer.state == OfferState.PENDING)
     return session.scalars(pending.order_by(Offer.id.desc())).first()
 
 
-def call_json(session: Session, interaction: Interaction) -> dict[str, Any]:
-    """A call as the desktop draws it: `since` its state began; `answered_at` the talk, null while it rings."""
+def call_json(session: Session, interaction: Interaction, user_id: int) -> dict[str, Any]:
+    """A call as this agent's desktop draws it: `since` its state began; `answered_at` the talk, null while it rings."""
     queue = session.get(Queue, interaction.queue_id) if interaction.queue_id else None
     wrapping = interaction.state == State.WRAPPING
     return {
@@ -154,12 +161,15 @@ def call_json(session: Session, interaction: Interaction) -> dict[str, Any]:
         "language": interaction.language,
         "hangup_requested": interaction.hangup_requested_by is not None,
         "wrap_up_ends_at": _iso(interaction.wake_at) if wrapping else None,
+        "wrap_up_mode": queue.wrap_up_mode if queue else WrapUpMode.TIMED.value,
+        "wrap_up_asked": bool(interaction.context.get("wrap_up_asked")),
+        **in_hand(session, interaction, user_id),
     }
 
 
 def is_muted(session: Session, interaction_id: uuid.UUID) -> bool:
     """What the log says last: a leg that was lost comes back unmuted."""
-    kinds = ("call.muted", "call.agent_lost", "call.agent_back")
+    kinds = ("call.muted", "call.agent_lost", "call.agent_back", *NEW_AGENT)
     last = session.scalars(
         select(Event)
         .where(Event.interaction_id == interaction_id, Event.kind.in_(kinds))

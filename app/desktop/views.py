@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +16,24 @@ from app.db import request_session, unit_of_work
 from app.desktop import calls
 from app.desktop.call_control import CallControl, SoftphoneTokens
 from app.desktop.dial_out import dial_out
-from app.desktop.forms import DialForm, DigitsForm, HeartbeatForm, HoldForm, MuteForm, PageForm, PresenceForm
+from app.desktop.forms import (
+    DialForm,
+    DigitsForm,
+    HeartbeatForm,
+    HelpForm,
+    HoldForm,
+    MuteForm,
+    PageForm,
+    PresenceForm,
+    ThirdForm,
+    TransferForm,
+)
+from app.desktop.hand_over import targets
 from app.desktop.state import desktop_state, reachability_json
 from app.forms import BadInput, Refusal, parse
 from app.numbers import Numbers
 from app.pages import limiter
+from app.routing import parking, supervision, transfers
 from app.routing.models import Offer
 from app.routing.offers import reject_offer
 from app.routing.presence import PresenceError, close_session, heartbeat, reachability, set_presence
@@ -148,6 +162,66 @@ def digits(interaction_id: uuid.UUID) -> ResponseReturnValue:
 def hang_up(interaction_id: uuid.UUID) -> ResponseReturnValue:
     """End the own call: `{call}`."""
     return {"call": calls.hang_up_call(interaction_id, current_user.id)}
+
+
+@bp.get("/desktop/targets")
+@limiter.limit("60/minute", key_func=own_limit)
+def transfer_targets() -> ResponseReturnValue:
+    """Whom a call may be handed to now: `{agents, queues, flows}` (app/desktop/hand_over.py)."""
+    return targets(request_session(), current_user.id, _flows())
+
+
+@bp.post("/desktop/calls/<uuid:interaction_id>/transfer")
+def transfer(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """`{to: {agent | queue | flow | number}, warm, note?}` in, `{call}` out: None when it is not here any more."""
+    form = parse(TransferForm)
+    if form.to.flow is not None and form.to.flow not in dict(_flows()):
+        raise Refusal(404, "no_flow", "There is no such flow any more: choose another.")
+    return calls.hand_on(interaction_id, current_user.id, form.to, warm=form.warm, note=form.note)
+
+
+@bp.post("/desktop/calls/<uuid:interaction_id>/consult/finish")
+def finish_consult(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """Hand the customer over to whoever was asked: `{call: null}`."""
+    return calls.in_one_transaction(transfers.finish, interaction_id, current_user.id)
+
+
+@bp.post("/desktop/calls/<uuid:interaction_id>/consult/back_out")
+def back_out_of_consult(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """End the talk with whoever was asked, by either side: `{call}`."""
+    return calls.in_one_transaction(transfers.back_out, interaction_id, current_user.id)
+
+
+@bp.post("/desktop/calls/<uuid:interaction_id>/third")
+def third(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """Bring all together, or with `{to: {agent | number}}` ring somebody who joins the talk: `{call}`."""
+    return calls.add_third(interaction_id, current_user.id, parse(ThirdForm).to)
+
+
+@bp.post("/desktop/calls/<uuid:interaction_id>/park")
+def park_call(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """Leave the customer with the music: `{call: null}`."""
+    return calls.in_one_transaction(parking.park, interaction_id, current_user.id)
+
+
+@bp.post("/desktop/calls/<uuid:interaction_id>/unpark")
+def unpark_call(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """Take a parked call up again; the own phone rings and answers itself: `{call}`."""
+    return calls.in_one_transaction(parking.unpark, interaction_id, current_user.id)
+
+
+@bp.post("/desktop/calls/<uuid:interaction_id>/help")
+def ask_for_help(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """Ask the supervisors to come into the call, or (`{help: false}`) no more: `{call}`."""
+    form = parse(HelpForm)
+    ask = functools.partial(supervision.ask_for_help, wanted=form.help, note=form.note)
+    return calls.in_one_transaction(ask, interaction_id, current_user.id)
+
+
+def _flows() -> list[tuple[str, str]]:
+    """The flows that answer calls now, with their titles."""
+    store = current_app.extensions["flow_house"].store
+    return [(name, store.get(name).title or name) for name in store.names()]
 
 
 def _control() -> CallControl:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,7 +13,11 @@ from app.interactions.due import each_due
 from app.interactions.models import WRAP_UP_TIMEOUT, Disposition, Interaction, State
 from app.interactions.move import lock_interaction
 from app.interactions.notes import add_note
+from app.routing.models import Queue, WrapUpMode
 from app.routing.release import end_work
+
+EXTENSION_S = 60
+MOST_EXTENSIONS = 10
 
 
 class WrapUpRefused(ValueError):
@@ -28,12 +33,11 @@ def finish_wrap_up(
 ) -> Interaction:
     """The agent gives the outcome (an active disposition's code) and maybe a note; the work is done.
 
-    Late, after the timer, the code still replaces WRAP_UP_TIMEOUT. The same code again changes nothing.
+    In a queue whose wrap-up has no early exit (`timed_no_exit`) the outcome is kept and the time runs on. Late, after
+    the timer, the code still replaces WRAP_UP_TIMEOUT. The same code again changes nothing.
     Raises WrapUpRefused, LookupError for an unknown interaction, and NoteRefused.
     """
-    interaction = lock_interaction(session, interaction_id)
-    if interaction is None:
-        raise LookupError("There is no such interaction.")
+    interaction = _held(session, interaction_id)
     _refuse_a_stranger(interaction, user_id)
     _refuse_an_unknown_code(session, code)
     if interaction.state == State.COMPLETED and interaction.disposition_code == code:
@@ -43,23 +47,97 @@ def finish_wrap_up(
         add_note(session, interaction.customer_id, user_id, note, interaction_id)
     interaction.disposition_code = code
     session.flush()
-    if interaction.state == State.WRAPPING:
+    if interaction.state == State.WRAPPING and wrap_up_mode(session, interaction) != WrapUpMode.TIMED_NO_EXIT:
         end_work(session, interaction, actor=f"user:{user_id}", reason="wrapped_up")
     _tell(session, interaction, actor=f"user:{user_id}")
     return interaction
 
 
+def ask_for_wrap_up(session: Session, interaction_id: uuid.UUID, user_id: int, *, wanted: bool) -> None:
+    """During the talk: the agent will need time afterwards, where the queue gives it only on request; or will not.
+
+    Raises WrapUpRefused, and LookupError for an unknown interaction.
+    """
+    interaction = _held(session, interaction_id)
+    _refuse_a_stranger(interaction, user_id)
+    if interaction.state not in (State.ACTIVE, State.HELD, State.AGENT_LOST):
+        raise WrapUpRefused("over", "The call is over: its wrap-up has begun already.")
+    interaction.context = {**interaction.context, "wrap_up_asked": wanted}
+    session.flush()
+
+
+def extend_wrap_up(session: Session, interaction_id: uuid.UUID, user_id: int) -> Interaction:
+    """A minute more, ten times at most; not where the time may not be left early either.
+
+    Raises WrapUpRefused, and LookupError for an unknown interaction.
+    """
+    interaction = _held(session, interaction_id)
+    _refuse_a_stranger(interaction, user_id)
+    if interaction.state != State.WRAPPING or interaction.wake_at is None:
+        raise WrapUpRefused("not_wrapping", "There is no wrap-up to extend: its time is over.")
+    times = int(interaction.context.get("wrap_up_extended", 0))
+    if times >= MOST_EXTENSIONS:
+        raise WrapUpRefused("longest", "This wrap-up has been extended ten times: choose an outcome now.")
+    if wrap_up_mode(session, interaction) == WrapUpMode.TIMED_NO_EXIT:
+        raise WrapUpRefused("fixed", "This queue's wrap-up time is fixed.")
+    interaction.context = {**interaction.context, "wrap_up_extended": times + 1}
+    interaction.wake_at += timedelta(seconds=EXTENSION_S)
+    session.flush()
+    events.record(
+        session,
+        "wrap_up.extended",
+        actor=f"user:{user_id}",
+        customer_id=interaction.customer_id,
+        interaction_id=interaction.id,
+        users=(user_id,),
+        queue_id=interaction.queue_id,
+        until=interaction.wake_at.isoformat(),
+    )
+    return interaction
+
+
+def force_complete(session: Session, interaction_id: uuid.UUID, supervisor_id: int) -> Interaction:
+    """A supervisor ends a wrap-up that is stuck: with the outcome given, else WRAP_UP_TIMEOUT. Twice, it is done once.
+
+    Raises WrapUpRefused while people still talk, and LookupError for an unknown interaction.
+    """
+    interaction = _held(session, interaction_id)
+    if interaction.state == State.COMPLETED:
+        return interaction
+    if interaction.state != State.WRAPPING:
+        raise WrapUpRefused("not_over", "The call is not over yet: only a wrap-up can be completed.")
+    _complete(session, interaction, actor=f"user:{supervisor_id}", reason="force_completed")
+    return interaction
+
+
+def wrap_up_mode(session: Session, interaction: Interaction) -> WrapUpMode:
+    """How this contact's wrap-up ends: its queue's way; timed for calls from no queue."""
+    queue = session.get(Queue, interaction.queue_id) if interaction.queue_id else None
+    return WrapUpMode(queue.wrap_up_mode) if queue else WrapUpMode.TIMED
+
+
 def expire_wrap_ups(session: Session) -> int:
-    """Complete every wrap-up whose time is over with WRAP_UP_TIMEOUT; how many there were."""
+    """Complete every wrap-up whose time is over, with WRAP_UP_TIMEOUT where no outcome was given; how many."""
     due = Interaction.state == State.WRAPPING
     return each_due(session, due, _time_out)
 
 
 def _time_out(session: Session, interaction: Interaction) -> None:
-    interaction.disposition_code = WRAP_UP_TIMEOUT
+    _complete(session, interaction, actor="system", reason="wrap_up_timeout")
+
+
+def _complete(session: Session, interaction: Interaction, *, actor: str, reason: str) -> None:
+    interaction.disposition_code = interaction.disposition_code or WRAP_UP_TIMEOUT
     session.flush()
-    end_work(session, interaction, actor="system", reason="wrap_up_timeout")
-    _tell(session, interaction, actor="system")
+    end_work(session, interaction, actor=actor, reason=reason)
+    _tell(session, interaction, actor=actor)
+
+
+def _held(session: Session, interaction_id: uuid.UUID) -> Interaction:
+    interaction = lock_interaction(session, interaction_id)
+    if interaction is None:
+        raise LookupError("There is no such interaction.")
+    return interaction
 
 
 def _refuse_a_stranger(interaction: Interaction, user_id: int) -> None:

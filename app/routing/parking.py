@@ -103,6 +103,6 @@ def _tell(session: Session, interaction: Interaction, kind: str, user_id: int) -
         actor=f"user:{user_id}",
         customer_id=interaction.customer_id,
         interaction_id=interaction.id,
-        users=tuple({user_id, parked_by} - {None}),
+        users=tuple({user_id, int(parked_by or user_id)}),
         queue_id=interaction.queue_id,
     )

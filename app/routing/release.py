@@ -20,12 +20,13 @@ from app.routing.consults import close_of, hand_over, open_consult
 from app.routing.dispatch import request_dispatch
 from app.routing.enqueue import enqueue_interaction
 from app.routing.in_hand import ConsultState
-from app.routing.models import OfferState, Queue, QueueMember
+from app.routing.models import OfferState, Queue, QueueMember, WrapUpMode
 from app.routing.offers import cancel_offers, close_accepted_offer
 from app.routing.presence import live_phone, work_ended
 
 WRAP_UP_S = 60
 """For calls that came from no queue."""
+LONGEST_WRAP_UP_S = 3600
 AGENT_LOST_S = 15
 """How long a lost agent has to come back."""
 REJOIN_S = 8
@@ -181,14 +182,30 @@ def wait_again(
 
 
 def begin_wrap_up(session: Session, interaction: Interaction, reason: str) -> bool:
-    """The talking is over: the agent has the queue's wrap-up time for notes and an outcome."""
+    """The talking is over: the agent has the queue's wrap-up time for notes and an outcome (`wrap_up_limit_s`)."""
     queue = session.get(Queue, interaction.queue_id) if interaction.queue_id else None
-    ends_at = database_now(session) + timedelta(seconds=queue.wrap_up_s if queue else WRAP_UP_S)
+    asked = bool(interaction.context.get("wrap_up_asked"))
+    mode = WrapUpMode(queue.wrap_up_mode) if queue else WrapUpMode.TIMED
+    limit_s = wrap_up_limit_s(mode, queue.wrap_up_s if queue else WRAP_UP_S, asked=asked)
+    ends_at = database_now(session) + timedelta(seconds=limit_s)
     if not move(session, interaction, State.WRAPPING, actor="system", reason=reason, wake_at=ends_at):
         return False
     close_accepted_offer(session, interaction, OfferState.WRAPPING, reason)
     close_of(session, interaction, "call_over")
     return True
+
+
+def wrap_up_limit_s(mode: WrapUpMode, limit_s: int, *, asked: bool) -> int:
+    """How long after the talk the server ends the wrap-up: 0 is with its next tick.
+
+    `optional` and `on_request` have none unless the agent asked for it; `discretionary` is the agent's own to end, and
+    its long limit only keeps work from being stuck (A-5).
+    """
+    if mode is WrapUpMode.DISCRETIONARY:
+        return LONGEST_WRAP_UP_S
+    if mode in (WrapUpMode.OPTIONAL, WrapUpMode.ON_REQUEST) and not asked:
+        return 0
+    return limit_s
 
 
 def end_work(session: Session, interaction: Interaction, *, actor: str, reason: str | None = None) -> bool:

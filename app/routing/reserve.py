@@ -12,7 +12,7 @@ from app import events, jobs
 from app.db import database_now
 from app.interactions.models import Interaction
 from app.routing.dispatch import is_free
-from app.routing.models import AgentState, Offer, OfferState, Queue, QueueMember
+from app.routing.models import OPEN_OFFER, AgentState, Offer, OfferState, Queue, QueueMember
 
 
 def hold_if_free(session: Session, user_id: int) -> bool:
@@ -20,6 +20,12 @@ def hold_if_free(session: Session, user_id: int) -> bool:
     session.execute(select(AgentState.user_id).where(AgentState.user_id == user_id).with_for_update(key_share=True))
     free = select(AgentState.user_id).where(AgentState.user_id == user_id, is_free())
     return session.execute(free).first() is not None
+
+
+def has_call(session: Session, user_id: int) -> bool:
+    """Whether the agent has a call at hand, its ring and its wrap-up included."""
+    own = select(Offer.id).where(Offer.user_id == user_id, Offer.channel == "voice", Offer.state.in_(OPEN_OFFER))
+    return session.execute(own.limit(1)).first() is not None
 
 
 def free_members(session: Session, queue_id: int) -> list[int]:

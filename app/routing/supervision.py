@@ -23,7 +23,8 @@ from app.routing.dispatch import request_dispatch
 from app.routing.in_hand import Supervision, SupervisionMode
 from app.routing.models import Offer, OfferState
 from app.routing.offers import close_accepted_offer
-from app.routing.presence import live_phone, open_offer, work_ended
+from app.routing.presence import live_phone, work_ended
+from app.routing.reserve import has_call
 
 TALKING = (State.ACTIVE, State.HELD)
 TOLD = {
@@ -134,7 +135,7 @@ def supervision_of(session: Session, user_id: int) -> Supervision | None:
 def _come(session: Session, interaction: Interaction, user_id: int, mode: SupervisionMode, told: bool) -> Supervision:
     if not live_phone(session, user_id):
         raise Refusal(409, "phone_not_ready", "Your phone is not ready: open the agent desktop and allow its sound.")
-    if open_offer(session, user_id) is not None:
+    if has_call(session, user_id):
         raise Refusal(409, "busy", "You have a call of your own at hand: finish it first.")
     row = insert(Supervision).values(
         interaction_id=interaction.id, user_id=user_id, agent_id=interaction.agent_id, mode=mode.value, told=told
@@ -229,7 +230,7 @@ def _tell(session: Session, interaction: Interaction, there: Supervision, kind: 
     if there.told:
         _tell_call(session, interaction, kind, actor, (there.user_id, there.agent_id), **data)
         return
-    about = {"interaction": str(interaction.id), "agent": there.agent_id, "told": False}
+    about: dict[str, Any] = {"interaction": str(interaction.id), "agent": there.agent_id, "told": False}
     events.record(session, kind, actor=actor, users=(there.user_id,), **about, **data)
 
 

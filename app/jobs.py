@@ -7,7 +7,7 @@ Handlers are at-least-once: each records its attempt before an outside call and 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,3 +75,20 @@ def enqueue(
         DEFER,
         {"queue": queue, "name": name, "lock": lock, "args": json.dumps(args, default=str), "run_at": run_at},
     )
+
+
+DEFER_MANY = text(
+    """
+    SELECT procrastinate_defer_jobs_v1(array_agg(
+        ROW(:queue, :name, 0, job.lock, NULL, job.args, NULL)::procrastinate_job_to_defer_v1 ORDER BY job.n
+    ))
+    FROM jsonb_to_recordset(CAST(:jobs AS jsonb)) AS job (n int, lock text, args jsonb)
+    """
+)
+
+
+def enqueue_many(session: Session, name: str, wanted: Sequence[tuple[str | None, dict[str, Any]]]) -> None:
+    """Enqueue several jobs of one name at once, each with its lock and arguments."""
+    if wanted:
+        rows = [{"n": n, "lock": lock, "args": args} for n, (lock, args) in enumerate(wanted)]
+        session.execute(DEFER_MANY, {"queue": "hands", "name": name, "jobs": json.dumps(rows, default=str)})

@@ -37,7 +37,7 @@ from app.interactions.move import lock_interaction, move
 from app.interactions.open import open_interaction
 from app.routing import release
 from app.routing.dispatch import offer_to_agent
-from app.routing.enqueue import enqueue_interaction
+from app.routing.enqueue import enqueue_interaction, way_in
 from app.routing.models import Queue
 from ivr_flows import engine
 from ivr_flows.entry_points import EntryPoint
@@ -419,12 +419,16 @@ def _enter_queue(session: Session, place: Place, entering: EnterQueue) -> CallEv
     place.context["facts"] = dict(entering.facts)
     if entering.skills:
         place.context["skills"] = list(entering.skills)
+    taken_in = way_in(session, queue)
+    if isinstance(taken_in, str):
+        return QueueLeft(taken_in)
     enqueue_interaction(
         session,
         place.interaction(session),
-        queue,
+        taken_in,
         priority_min=entering.priority_min,
         max_wait_s=entering.max_wait_s,
+        skills=entering.skills,
     )
     return None
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -18,15 +19,15 @@ from app.interactions.models import Disposition, Interaction, Segment, State
 from app.interactions.move import move
 from app.interactions.open import open_interaction
 from app.routing.enqueue import enqueue_interaction
-from app.routing.models import AgentSession, AgentState, Queue, QueueMember
+from app.routing.models import AgentSession, AgentSkill, AgentState, Queue, QueueMember, Skill
 from telephony.models import PhoneNumber
 
 OUR_NUMBER = "+15550100000"
 _serial = itertools.count(1)
 
 
-def queue(session: Session, key: str = "sales", **settings: int) -> Queue:
-    """A queue; `settings` are its limits (ring_s=20, retry_cooldown_s=30, wrap_up_s=60, max_wait_s=1200, …)."""
+def queue(session: Session, key: str = "sales", **settings: Any) -> Queue:
+    """A queue; `settings` are its limits and ways (ring_s=20, max_wait_s=1200, method="round_robin", …)."""
     made = Queue(key=key, name=key.title(), **settings)
     session.add(made)
     session.flush()
@@ -57,15 +58,31 @@ def agent(
     presence: str = "available",
     phone_ready: bool = True,
     idle_s: float = 0,
+    skills: Mapping[str, int] | None = None,
+    level: int = 1,
+    delay_s: int = 0,
 ) -> User:
     """An agent at their desk: member of `queues`, available, with a live phone, idle for `idle_s` seconds."""
     made = user(session, name)
     now = database_now(session)
     session.add(AgentState(user_id=made.id, presence=presence, idle_since=now - timedelta(seconds=idle_s)))
-    session.add_all(QueueMember(queue_id=each.id, user_id=made.id) for each in queues)
+    session.add_all(QueueMember(queue_id=each.id, user_id=made.id, level=level, delay_s=delay_s) for each in queues)
+    session.add_all(
+        AgentSkill(user_id=made.id, skill_id=skill(session, key).id, level=much) for key, much in (skills or {}).items()
+    )
     session.flush()
     tab(session, made, phone_ready=phone_ready)
     return made
+
+
+def skill(session: Session, key: str) -> Skill:
+    """A skill that agents may have."""
+    found = session.scalars(select(Skill).where(Skill.key == key)).one_or_none()
+    if found is None:
+        found = Skill(key=key, name=key.title())
+        session.add(found)
+        session.flush()
+    return found
 
 
 def tab(session: Session, of: User, *, phone_ready: bool = True, lease_s: float = 45) -> AgentSession:
@@ -108,13 +125,23 @@ def call_in_flow(session: Session, of: Customer | None = None) -> Interaction:
 
 
 def waiting_call(
-    session: Session, in_queue: Queue, of: Customer | None = None, *, waited_s: float = 0, priority_min: int = 0
+    session: Session,
+    in_queue: Queue,
+    of: Customer | None = None,
+    *,
+    waited_s: float = 0,
+    priority_min: int = 0,
+    skills: Any = None,
+    channel: str = "voice",
 ) -> Interaction:
-    """An inbound call in a queue, waiting since `waited_s` seconds."""
+    """An inbound contact in a queue, waiting since `waited_s` seconds."""
+    for key in skills or ():
+        skill(session, key)
     made = call_in_flow(session, of)
+    made.channel = channel
     if waited_s:
         made.virtual_start = database_now(session) - timedelta(seconds=waited_s)
-    enqueue_interaction(session, made, in_queue, priority_min=priority_min)
+    enqueue_interaction(session, made, in_queue, priority_min=priority_min, skills=skills)
     return made
 
 
@@ -127,7 +154,13 @@ def wait_longer(session: Session, interaction: Interaction, seconds: float) -> N
         .values(started_at=Segment.started_at - past)
     )
     session.execute(
-        update(Interaction).where(Interaction.id == interaction.id).values(wake_at=Interaction.wake_at - past)
+        update(Interaction)
+        .where(Interaction.id == interaction.id)
+        .values(
+            wake_at=Interaction.wake_at - past,
+            queued_at=Interaction.queued_at - past,
+            wait_until=Interaction.wait_until - past,
+        )
     )
     session.refresh(interaction)
 

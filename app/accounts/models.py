@@ -46,7 +46,7 @@ class User(Base, UserMixin):
     active: Mapped[bool] = mapped_column(default=True)
     language: Mapped[str | None] = mapped_column(Text)
     capacity: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """How much work at once: {"voice": 1, "chat": 3, "interruptible_by": {"chat": ["voice"]}}; None: the house's own."""
+    """How much work at once: {"voice": 1, "chat": 3, "interruptible_by": {"chat": ["voice"]}}; None: the house's."""
     fs_uniquifier: Mapped[str] = mapped_column(Text, unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")  # type: ignore[assignment]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -73,6 +75,48 @@ def move(
     _next_segment(session, interaction, now, reason)
     _tell(session, interaction, origin, actor, reason, agent_before)
     return True
+
+
+TAKE_OFFERED = text(
+    """
+    UPDATE interaction SET state = 'offered', version = interaction.version + 1, agent_id = given.agent_id
+    FROM jsonb_to_recordset(CAST(:given AS jsonb)) AS given (id uuid, version int, agent_id bigint)
+    WHERE interaction.id = given.id AND interaction.version = given.version
+    RETURNING interaction.id
+    """
+)
+NEXT_SEGMENTS = text(
+    """
+    INSERT INTO segment (interaction_id, state, queue_id, agent_id, started_at)
+    SELECT id, state, queue_id, agent_id, :now FROM interaction WHERE id = ANY(:ids)
+    """
+)
+
+
+def move_to_offered(
+    session: Session, agents: Mapping[uuid.UUID, int | None], interactions: Iterable[Interaction], now: datetime
+) -> None:
+    """Many interactions at once go to `offered`, each to its agent (None: to several); their deadlines stand.
+
+    The caller holds their rows. Does what `move` does for one, in three statements for all.
+    """
+    held = {interaction.id: interaction for interaction in interactions}
+    given = [{"id": id, "version": held[id].version, "agent_id": agents[id]} for id in held]
+    moved = set(session.scalars(TAKE_OFFERED, {"given": json.dumps(given, default=str)}))
+    assert moved == set(held)  # the rows are ours until the commit
+    session.execute(
+        update(Segment)
+        .where(Segment.interaction_id.in_(moved), Segment.ended_at.is_(None))
+        .values(ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(NEXT_SEGMENTS, {"now": now, "ids": list(moved)})
+    for interaction in held.values():
+        origin, before = State(interaction.state), interaction.agent_id
+        set_committed_value(interaction, "state", State.OFFERED.value)
+        set_committed_value(interaction, "version", interaction.version + 1)
+        set_committed_value(interaction, "agent_id", agents[interaction.id])
+        _tell(session, interaction, origin, "system", None, before)
 
 
 def _changes(

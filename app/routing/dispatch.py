@@ -1,18 +1,18 @@
-"""The match: which agent for which caller. One transaction, and no telephone call inside it.
+"""The dispatch: rows in, the match over plain data, offers out. One transaction, and no telephone call inside it.
 
-Queued contacts are taken in their order, each gets the first agent in the strategy's order who serves its queue, can
-ring and was not asked a moment ago. Both rows are locked (SKIP LOCKED) and looked at again before the offer is made.
+What was matched is locked (SKIP LOCKED) and looked at again before an offer is made. Several offers are written by the
+same few statements, so that a busy floor costs little more than a quiet one.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
@@ -21,26 +21,21 @@ from app import crash, events, jobs
 from app.accounts.models import User
 from app.db import database_now, unit_of_work
 from app.interactions.models import Interaction, State
-from app.interactions.move import move
-from app.routing.models import (
-    OPEN_OFFER,
-    AgentSession,
-    AgentState,
-    Offer,
-    OfferState,
-    Presence,
-    Queue,
-    QueueMember,
-)
-from app.routing.strategies import FreeAgent, longest_idle
+from app.interactions.move import move_to_offered
+from app.routing import why
+from app.routing.match import Match, hindrance, match
+from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, Presence, Queue
+from app.routing.people import free_agents, load_queues, open_lines, read_rules, these_agents, waiting_lines
+from app.routing.plain import Agent, Rules
 
 JOB = "routing.dispatch"
-AT_ONCE = 10
-"""Offers per transaction: the phones of the first ring before the last are matched."""
-LOOK_AT = 500
-"""Contacts looked at per transaction."""
-RETRY_PAUSE_S = 5
-"""How long an agent whose phone rang out or could not be reached is not asked again for the same contact."""
+AT_ONCE = 25
+"""Contacts matched per transaction: the phones of the first ring before the last are matched."""
+
+ROUNDS = 4
+"""How often the match is made again without those whom somebody else held."""
+
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('routing.dispatch', 0))")
 
 
 def request_dispatch(session: Session) -> None:
@@ -61,28 +56,43 @@ def run_dispatch() -> None:
         with unit_of_work() as session:
             offers = dispatch(session)
         crash.point("O1")
-        if len(offers) < AT_ONCE:
+        if len({offer.interaction_id for offer in offers}) < AT_ONCE:
             return
 
 
 def dispatch(session: Session) -> list[Offer]:
-    """Make at most AT_ONCE offers: each pending, its interaction `offered`, the ring enqueued, the agent told."""
-    free = longest_idle(free_agents(session))
-    if not free:
-        return []
-    contacts = _waiting_contacts(session, frozenset().union(*(agent.queue_ids for agent in free)))
-    asked = _asked_a_moment_ago(session, [contact.id for contact in contacts])
+    """Offer at most AT_ONCE contacts: each offer pending, its interaction `offered`, the ring enqueued, the agent told.
+
+    One dispatch at a time, so that nobody is passed over because another one holds them (A-11).
+    """
+    session.execute(ONE_AT_A_TIME)
     offers: list[Offer] = []
-    for contact in contacts:
-        for agent in _candidates(contact, free, asked):
-            offer = _make_offer(session, contact.id, agent.user_id)
-            if offer:
-                offers.append(offer)
-                free.remove(agent)
-                break
-        if not free or len(offers) == AT_ONCE:
+    others = _Others()
+    for _ in range(ROUNDS):
+        before = len(others)
+        offers += _round(session, others)
+        if len(others) == before:
             break
     return offers
+
+
+class _Others(set[Any]):
+    """Contacts and agents that somebody else is deciding about: left alone."""
+
+
+def _round(session: Session, others: _Others) -> list[Offer]:
+    lines = waiting_lines(session)
+    agents = free_agents(session, {line.queue_id for line in lines}) if lines else []
+    agents = [agent for agent in agents if agent.user_id not in others]
+    served = frozenset().union(*(agent.members.keys() for agent in agents))
+    lines = [line for line in lines if line.queue_id in served]
+    if not lines:
+        return []
+    queues = load_queues(session, {line.queue_id for line in lines})
+    rules = read_rules(session, queues.values())
+    now = database_now(session).timestamp()
+    found = match(open_lines(session, lines, queues, others), agents, rules, now, AT_ONCE)
+    return _offer(session, found, queues, rules, others) if found else []
 
 
 def is_live() -> ColumnElement[bool]:
@@ -91,84 +101,48 @@ def is_live() -> ColumnElement[bool]:
 
 
 def is_free() -> ColumnElement[bool]:
-    """An agent who may be offered work (A-3): available, staying so, able to ring, with nothing at hand."""
+    """An agent who could take a call at once: available, staying so, rested, able to ring, with nothing at hand."""
     return and_(
         AgentState.presence == Presence.AVAILABLE,
         AgentState.next_presence.is_(None),
         AgentState.not_responding.is_(False),
+        or_(AgentState.rest_until.is_(None), AgentState.rest_until <= func.clock_timestamp()),
         select(User.id).where(User.id == AgentState.user_id, User.active).exists(),
         select(AgentSession.id).where(AgentSession.user_id == AgentState.user_id, is_live()).exists(),
         ~select(Offer.id).where(Offer.user_id == AgentState.user_id, Offer.state.in_(OPEN_OFFER)).exists(),
     )
 
 
-def free_agents(session: Session) -> list[FreeAgent]:
-    """Every agent who may be offered work now and is in a queue. Nothing is locked: make sure again before use."""
-    rows = session.execute(
-        select(AgentState.user_id, AgentState.idle_since, func.array_agg(QueueMember.queue_id))
-        .join(QueueMember, QueueMember.user_id == AgentState.user_id)
-        .where(is_free())
-        .group_by(AgentState.user_id)
-    )
-    return [FreeAgent(user_id, idle_since, frozenset(queue_ids)) for user_id, idle_since, queue_ids in rows]
-
-
-def counted_from(contact: type[Interaction] = Interaction) -> ColumnElement[Any]:
-    """When the wait would have begun if priority were waiting time."""
-    return contact.virtual_start - func.make_interval(0, 0, 0, 0, 0, contact.priority_min)
-
-
-def urgency() -> tuple[ColumnElement[Any], ...]:
-    """ORDER BY of waiting contacts, most urgent first: the order of `strategies.score_s`, whatever the time is."""
-    return (counted_from().asc(), Interaction.virtual_start.asc(), Interaction.id.asc())
+def _offer(
+    session: Session, found: Sequence[Match], queues: Mapping[int, Queue], rules: Mapping[int, Rules], others: _Others
+) -> list[Offer]:
+    """Lock what was matched, look again, offer what is still to be had."""
+    wanted = {agent.user_id for each in found for agent in each.agents}
+    held, agents = _hold_waiting(session, found), _hold_agents(session, wanted)
+    others |= (wanted - agents.keys()) | ({each.contact.id for each in found} - held.keys())
+    now = database_now(session)
+    rings: list[_Ring] = []
+    for each in found:
+        interaction, its_rules = held.get(each.contact.id), rules[each.contact.queue_id]
+        still = [agents[agent.user_id] for agent in each.agents if agent.user_id in agents]
+        able = [agent for agent in still if hindrance(each.contact, its_rules, agent, now.timestamp()) is None]
+        if interaction is not None and able:
+            queue = queues[each.contact.queue_id]
+            rings += [_Ring(interaction, agent.user_id, queue, queue.ring_s, n) for n, agent in enumerate(able)]
+            for agent in able:
+                agent.open_work[each.contact.kind] = agent.open_work.get(each.contact.kind, 0) + 1
+    return _ring(session, rings, why.decisions(session, found, rules, now.timestamp()), now) if rings else []
 
 
 @dataclass(frozen=True, slots=True)
-class _Contact:
-    id: uuid.UUID
-    queue_id: int
+class _Ring:
+    """An offer to be made: `lane` counts the agents of a ring group."""
 
-
-def _waiting_contacts(session: Session, queue_ids: frozenset[int]) -> list[_Contact]:
-    rows = session.execute(
-        select(Interaction.id, Interaction.queue_id)
-        .where(Interaction.state == State.QUEUED, Interaction.queue_id.in_(queue_ids))
-        .order_by(*urgency())
-        .limit(LOOK_AT)
-    )
-    return [_Contact(id, queue_id) for id, queue_id in rows if queue_id is not None]
-
-
-def _asked_a_moment_ago(session: Session, contacts: list[uuid.UUID]) -> set[tuple[uuid.UUID, int]]:
-    """Pairs that must wait: who declined is left alone for the queue's cool-down, who rang out for a short pause."""
-    since = func.clock_timestamp() - Offer.ended_at
-    cool_down = func.make_interval(0, 0, 0, 0, 0, 0, func.coalesce(Queue.retry_cooldown_s, RETRY_PAUSE_S))
-    declined = and_(Offer.state == OfferState.REJECTED, Offer.reason != "unreachable", since < cool_down)
-    missed = and_(
-        or_(Offer.state == OfferState.TIMEOUT, Offer.reason == "unreachable"),
-        since < timedelta(seconds=RETRY_PAUSE_S),
-    )
-    rows = session.execute(
-        select(Offer.interaction_id, Offer.user_id)
-        .join(Queue, Queue.id == Offer.queue_id, isouter=True)
-        .where(Offer.interaction_id.in_(contacts), or_(declined, missed))
-    )
-    return {(interaction_id, user_id) for interaction_id, user_id in rows}
-
-
-def _candidates(contact: _Contact, free: list[FreeAgent], asked: set[tuple[uuid.UUID, int]]) -> Iterator[FreeAgent]:
-    for agent in list(free):
-        if contact.queue_id in agent.queue_ids and (contact.id, agent.user_id) not in asked:
-            yield agent
-
-
-def _make_offer(session: Session, interaction_id: uuid.UUID, user_id: int) -> Offer | None:
-    """Lock both, look again, offer; None when either is no longer to be had."""
-    interaction = _hold_waiting(session, interaction_id)
-    if interaction is None or not _hold_free(session, user_id):
-        return None
-    queue = session.get_one(Queue, interaction.queue_id)
-    return _ring(session, interaction, user_id, queue, queue.ring_s)
+    interaction: Interaction
+    user_id: int
+    queue: Queue | None
+    ring_s: int
+    lane: int = 0
 
 
 def offer_to_agent(session: Session, interaction: Interaction, user_id: int, ring_s: int) -> Offer | None:
@@ -176,72 +150,85 @@ def offer_to_agent(session: Session, interaction: Interaction, user_id: int, rin
 
     The caller of this function holds the interaction. An offer that ends unanswered gives the caller back to the flow.
     """
-    return _ring(session, interaction, user_id, None, ring_s) if _hold_free(session, user_id) else None
-
-
-def _ring(session: Session, interaction: Interaction, user_id: int, queue: Queue | None, ring_s: int) -> Offer | None:
-    """Make the offer, have it rung and tell the agent; None when the agent has just been given another."""
-    now = database_now(session)
-    expires_at = now + timedelta(seconds=ring_s)
-    offer_id = session.execute(
-        insert(Offer)
-        .values(
-            interaction_id=interaction.id,
-            queue_id=queue.id if queue else None,
-            user_id=user_id,
-            created_at=now,
-            expires_at=expires_at,
-            role="primary",
-            state=OfferState.PENDING.value,
-        )
-        .on_conflict_do_nothing()
-        .returning(Offer.id)
-    ).scalar()
-    if offer_id is None:
+    agent = _hold_agents(session, {user_id}).get(user_id)
+    if agent is None or agent.away or not agent.can_ring or agent.open_work:
         return None
-    moved = move(
+    made = _ring(session, [_Ring(interaction, user_id, None, ring_s)], {}, database_now(session))
+    return made[0] if made else None
+
+
+def _ring(
+    session: Session, rings: Sequence[_Ring], decisions: Mapping[uuid.UUID, dict[str, Any]], now: datetime
+) -> list[Offer]:
+    """Write the offers, have the phones rung, tell the agents. One who has just been given another is left out."""
+    by_place = {(ring.interaction.id, ring.user_id): ring for ring in rings}
+    rows = [_row(ring, decisions.get(ring.interaction.id), now) for ring in rings]
+    written = insert(Offer).values(rows).on_conflict_do_nothing().returning(Offer)
+    offers = sorted(session.scalars(written), key=lambda offer: offer.id)
+    if not offers:
+        return []
+    agents: dict[uuid.UUID, list[int]] = {}
+    for offer in offers:
+        agents.setdefault(offer.interaction_id, []).append(offer.user_id)
+    sole = {id: users[0] if len(users) == 1 else None for id, users in agents.items()}
+    moved = {ring.interaction.id: ring.interaction for ring in rings if ring.interaction.id in sole}
+    move_to_offered(session, sole, moved.values(), now)
+    calls = [offer for offer in offers if offer.channel == "voice"]
+    jobs.enqueue_many(
         session,
-        interaction,
-        State.OFFERED,
-        actor="system",
-        agent_id=user_id,
-        wake_at=interaction.wake_at,  # ringing time counts too: the queue's limit stands
+        "voice.ring_agent",
+        [(f"interaction:{offer.interaction_id}", {"offer_id": offer.id}) for offer in calls],
     )
-    assert moved  # the row is ours until the commit
-    jobs.enqueue(session, "voice.ring_agent", lock=f"interaction:{interaction.id}", offer_id=offer_id)
+    for offer in offers:
+        _tell(session, offer, by_place[offer.interaction_id, offer.user_id])
+    return offers
+
+
+def _row(ring: _Ring, decision: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
+    return {
+        "interaction_id": ring.interaction.id,
+        "queue_id": ring.queue.id if ring.queue else None,
+        "user_id": ring.user_id,
+        "created_at": now,
+        "expires_at": now + timedelta(seconds=ring.ring_s),
+        "role": "primary",
+        "channel": ring.interaction.channel,
+        "lane": ring.lane,
+        "decision": decision,
+        "state": OfferState.PENDING.value,
+    }
+
+
+def _tell(session: Session, offer: Offer, ring: _Ring) -> None:
     events.record(
         session,
         "offer.made",
         actor="system",
-        customer_id=interaction.customer_id,
-        interaction_id=interaction.id,
-        users=(user_id,),
-        queue_id=queue.id if queue else None,
-        offer_id=offer_id,
-        user_id=user_id,
-        queue=queue.name if queue else None,
-        expires_at=expires_at.isoformat(),
+        customer_id=ring.interaction.customer_id,
+        interaction_id=ring.interaction.id,
+        users=(offer.user_id,),
+        queue_id=offer.queue_id,
+        offer_id=offer.id,
+        user_id=offer.user_id,
+        queue=ring.queue.name if ring.queue else None,
+        expires_at=offer.expires_at.isoformat(),
     )
-    return session.get_one(Offer, offer_id)
 
 
-def _hold_waiting(session: Session, interaction_id: uuid.UUID) -> Interaction | None:
-    """Lock the contact if nobody else holds it and it still waits."""
-    return session.scalars(
+def _hold_waiting(session: Session, found: Sequence[Match]) -> dict[Any, Interaction]:
+    """Lock the contacts that nobody else holds and that still wait as they were read."""
+    versions = {each.contact.id: each.contact.version for each in found}
+    held = session.scalars(
         select(Interaction)
-        .where(Interaction.id == interaction_id, Interaction.state == State.QUEUED)
+        .where(Interaction.id.in_(versions), Interaction.state == State.QUEUED)
         .with_for_update(skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)
-    ).one_or_none()
-
-
-def _hold_free(session: Session, user_id: int) -> bool:
-    """Lock the agent if nobody else does, then look again with eyes that see what was committed before the lock."""
-    held = session.execute(
-        select(AgentState.user_id).where(AgentState.user_id == user_id).with_for_update(skip_locked=True)
-    ).first()
-    if held is None:
-        return False
-    return (
-        session.execute(select(AgentState.user_id).where(AgentState.user_id == user_id, is_free())).first() is not None
     )
+    return {interaction.id: interaction for interaction in held if interaction.version == versions[interaction.id]}
+
+
+def _hold_agents(session: Session, user_ids: Collection[int]) -> dict[int, Agent]:
+    """Lock the agents that nobody else holds, then look again with eyes that see what was committed before the lock."""
+    locking = select(AgentState.user_id).where(AgentState.user_id.in_(user_ids)).order_by(AgentState.user_id)
+    held = session.scalars(locking.with_for_update(skip_locked=True)).all()
+    return these_agents(session, held) if held else {}

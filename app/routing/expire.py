@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from app import jobs
 from app.clock import tick
 from app.interactions.due import each_due
 from app.interactions.models import Interaction, State
-from app.interactions.move import move
 from app.interactions.wrap_up import expire_wrap_ups
 from app.routing.dispatch import dispatch
-from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, Presence
+from app.routing.enqueue import look_at_wait
+from app.routing.hours import is_open
+from app.routing.models import OPEN_OFFER, AgentSession, AgentState, AtClose, Offer, OfferState, Presence, Queue
 from app.routing.offers import time_out_offer
 from app.routing.parking import give_up_parking
 from app.routing.presence import go_offline
@@ -61,12 +61,29 @@ def expire_sessions(session: Session) -> int:
 
 @tick("routing.queue_limits", every_s=1)
 def expire_waits(session: Session) -> int:
-    """Send callers who waited as long as their queue allows to the flow (voicemail); how many.
+    """Take the overflow steps that have come due, the end of the wait among them; how many contacts were looked at.
 
     A ringing offer is never cut: its caller is looked at when the offer has ended.
     """
     callers = (Interaction.state == State.QUEUED) & (Interaction.direction == "inbound")
-    return each_due(session, callers, _leave_queue)
+    return each_due(session, callers, look_at_wait)
+
+
+@tick("routing.closing", every_s=5)
+def close_queues(session: Session) -> int:
+    """Have everybody who waits in a queue that has just closed looked at, where it closes at once; how many."""
+    closing = select(Queue).where(Queue.hours.is_not(None), Queue.at_close == AtClose.CLOSE_NOW)
+    shut = [queue.id for queue in session.scalars(closing) if not is_open(session, queue)]
+    if not shut:
+        return 0
+    callers = (Interaction.state == State.QUEUED) & (Interaction.direction == "inbound")
+    soon = update(Interaction).where(callers, Interaction.queue_id.in_(shut))
+    woken = session.execute(
+        soon.values(wake_at=func.least(Interaction.wake_at, func.clock_timestamp()))
+        .returning(Interaction.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return len(woken)
 
 
 @tick("routing.agent_lost", every_s=1)
@@ -95,14 +112,3 @@ def look_for_matches(session: Session) -> int:
     the job of a worker that died holds its lock until it is found out.
     """
     return len(dispatch(session))
-
-
-def _leave_queue(session: Session, interaction: Interaction) -> None:
-    move(session, interaction, State.IN_FLOW, actor="system", reason="max_wait")
-    jobs.enqueue(
-        session,
-        "voice.leave_queue",
-        lock=f"interaction:{interaction.id}",
-        interaction_id=str(interaction.id),
-        reason="max_wait",
-    )

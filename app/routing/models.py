@@ -99,7 +99,7 @@ class Queue(Base):
     """When a call has waited for so long, its agents get no more digital work, so that one of them drains."""
     max_length: Mapped[int] = mapped_column(default=200, server_default=text("200"))
     overflow: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
-    """Steps out of the queue (`overflow.read_steps`); without a last one for everybody, a message after `max_wait_s`."""
+    """Steps out of the queue (`overflow.read_steps`); `max_wait_s` ends in the last one, or else in a message."""
     hours: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """None: always open. {"use": key of shared hours}, or {"zone", "weekly", "exceptions", "holidays"} as in flows."""
     at_close: Mapped[str] = mapped_column(Text, default=AtClose.DRAIN, server_default="drain")

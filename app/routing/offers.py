@@ -7,9 +7,11 @@ offer. Losers change nothing and are told the state that stands.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -18,9 +20,23 @@ from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction, move
 from app.routing import consults
 from app.routing.dispatch import request_dispatch
-from app.routing.models import AgentSession, AgentState, Offer, OfferState, Presence, Queue, QueueMember
+from app.routing.enqueue import look_at_wait
+from app.routing.models import (
+    AgentSession,
+    AgentState,
+    Offer,
+    OfferState,
+    Presence,
+    PresenceSpell,
+    Queue,
+    QueueMember,
+)
 from app.routing.presence import park, phone_failed, work_ended
 from app.routing.strategies import parking_would_cascade
+
+ALARM_AT = 10
+"""A contact that was turned down so often is told to the floor."""
+CASCADE_LOOK_BACK_S = 600
 
 
 class UnknownOffer(LookupError):
@@ -52,10 +68,21 @@ def accept_offer(session: Session, offer_id: int) -> OfferOutcome:
     if consult is not None:
         consults.answered(session, interaction, consult)  # the customer is in the conversation already
         return OfferOutcome(True, offer)
+    _release_the_others(session, offer, interaction)
     if interaction.state == State.OFFERED:
         move(session, interaction, State.ACTIVE, actor=f"user:{offer.user_id}", agent_id=offer.user_id)
-    jobs.enqueue(session, "voice.bridge", lock=f"interaction:{interaction.id}", interaction_id=str(interaction.id))
+    if offer.channel == "voice":
+        jobs.enqueue(session, "voice.bridge", lock=f"interaction:{interaction.id}", interaction_id=str(interaction.id))
     return OfferOutcome(True, offer)
+
+
+def _release_the_others(session: Session, offer: Offer, interaction: Interaction) -> None:
+    """The other phones of a ring group stop: somebody was faster."""
+    for other in _ringing(session, interaction.id):
+        if other.role == offer.role and _end(session, other, OfferState.RESCINDED, "taken"):
+            _stop_ringing(session, other)
+            _tell(session, other, interaction, actor="system")
+            work_ended(session, other.user_id, handled=False)
 
 
 def reject_offer(session: Session, offer_id: int, reason: str = "declined") -> OfferOutcome:
@@ -89,12 +116,8 @@ def cancel_offers(session: Session, interaction_id: uuid.UUID, reason: str) -> l
     interaction = lock_interaction(session, interaction_id)
     if interaction is None:
         return []
-    ringing = select(Offer).where(Offer.interaction_id == interaction_id, Offer.state == OfferState.PENDING)
-    canceled = [
-        offer
-        for offer in session.scalars(ringing.order_by(Offer.id)).all()
-        if _end(session, offer, OfferState.CANCELED, reason)
-    ]
+    ringing = _ringing(session, interaction_id)
+    canceled = [offer for offer in ringing if _end(session, offer, OfferState.CANCELED, reason)]
     for offer in canceled:
         _stop_ringing(session, offer)
         _tell(session, offer, interaction, actor="system")
@@ -134,8 +157,9 @@ def _give_back(session: Session, offer_id: int, to: OfferState, reason: str, act
     consult = consults.consult_of_offer(session, offer.id)
     if consult is not None:
         consults.left(session, interaction, consult, reason)
-    elif interaction.state == State.OFFERED:
+    elif interaction.state == State.OFFERED and not _ringing(session, interaction.id):
         _wait_on(session, interaction, offer, "rona" if to is OfferState.TIMEOUT else reason)
+    _alarm_when_nobody_wants_it(session, offer, interaction)
     if to is OfferState.TIMEOUT and not _would_cascade(session, offer):
         park(session, offer.user_id)
     if reason == "unreachable":
@@ -149,7 +173,9 @@ def _wait_on(session: Session, interaction: Interaction, offer: Offer, reason: s
     """Back to the place in the queue; a caller whom the flow sent to this one agent goes back to the flow."""
     to = State.QUEUED if offer.queue_id is not None else State.IN_FLOW
     move(session, interaction, to, actor="system", reason=reason, agent_id=None, wake_at=interaction.wake_at)
-    if to is State.IN_FLOW:
+    if to is State.QUEUED:
+        look_at_wait(session, interaction)
+    else:
         lock = f"interaction:{interaction.id}"
         jobs.enqueue(session, "voice.leave_queue", lock=lock, interaction_id=str(interaction.id), reason=offer.reason)
 
@@ -179,33 +205,65 @@ def _end(session: Session, offer: Offer, to: OfferState, reason: str | None, *co
     return won is not None
 
 
+def _ringing(session: Session, interaction_id: uuid.UUID) -> Sequence[Offer]:
+    ringing = select(Offer).where(Offer.interaction_id == interaction_id, Offer.state == OfferState.PENDING)
+    return session.scalars(ringing.order_by(Offer.id)).all()
+
+
+def _alarm_when_nobody_wants_it(session: Session, offer: Offer, interaction: Interaction) -> None:
+    """Tell the floor once when a contact was turned down or left ringing too often."""
+    turned_down = (OfferState.REJECTED, OfferState.TIMEOUT)
+    if offer.state not in turned_down:
+        return
+    count = select(func.count()).where(Offer.interaction_id == interaction.id, Offer.state.in_(turned_down))
+    if session.execute(count).scalar_one() == ALARM_AT:
+        events.record(
+            session,
+            "routing.nobody_takes",
+            actor="system",
+            customer_id=interaction.customer_id,
+            interaction_id=interaction.id,
+            queue_id=offer.queue_id,
+            times=ALARM_AT,
+        )
+
+
 def _stop_ringing(session: Session, offer: Offer) -> None:
-    jobs.enqueue(session, "voice.stop_ringing", lock=f"interaction:{offer.interaction_id}", offer_id=offer.id)
+    if offer.channel == "voice":
+        jobs.enqueue(session, "voice.stop_ringing", lock=f"interaction:{offer.interaction_id}", offer_id=offer.id)
 
 
 def _would_cascade(session: Session, offer: Offer) -> bool:
-    """Count the queue's agents who are there (available, with a live tab) and those among them already parked."""
-    here = (
-        select(AgentState.not_responding)
-        .join(QueueMember, QueueMember.user_id == AgentState.user_id)
+    """Hold the agents who were at work in this queue ten minutes ago against those among them who do not answer."""
+    then = func.clock_timestamp() - timedelta(seconds=CASCADE_LOOK_BACK_S)
+    there_then = (
+        select(PresenceSpell.id)
         .where(
-            QueueMember.queue_id == offer.queue_id,
-            AgentState.presence == Presence.AVAILABLE,
-            select(AgentSession.id)
-            .where(AgentSession.user_id == AgentState.user_id, AgentSession.expires_at > func.clock_timestamp())
-            .exists(),
+            PresenceSpell.user_id == AgentState.user_id,
+            PresenceSpell.presence == Presence.AVAILABLE,
+            PresenceSpell.started_at <= then,
+            or_(PresenceSpell.ended_at.is_(None), PresenceSpell.ended_at > then),
         )
+        .exists()
     )
-    parked = session.scalars(here).all()
-    if not parking_would_cascade(len(parked), sum(parked)):
+    there_now = and_(
+        AgentState.presence == Presence.AVAILABLE,
+        select(AgentSession.id)
+        .where(AgentSession.user_id == AgentState.user_id, AgentSession.expires_at > func.clock_timestamp())
+        .exists(),
+    )
+    mine = select(AgentState.not_responding).join(QueueMember, QueueMember.user_id == AgentState.user_id)
+    mine = mine.where(QueueMember.queue_id == offer.queue_id)
+    staffed = session.scalars(mine.where(there_then)).all() or session.scalars(mine.where(there_now)).all()
+    if not parking_would_cascade(len(staffed), sum(staffed)):
         return False
     events.record(
         session,
         "routing.cascade",
         actor="system",
         queue_id=offer.queue_id,
-        staffed=len(parked),
-        not_responding=sum(parked),
+        staffed=len(staffed),
+        not_responding=sum(staffed),
     )
     return True
 

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,15 @@ from app import events
 from app.db import database_now
 from app.interactions.models import Interaction, State
 from app.routing.dispatch import is_live, request_dispatch
-from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, Presence
+from app.routing.models import (
+    OPEN_OFFER,
+    AgentSession,
+    AgentState,
+    Offer,
+    OfferState,
+    Presence,
+    PresenceSpell,
+)
 from app.routing.strategies import idle_since_after_break
 from app.words import N_
 
@@ -37,6 +45,7 @@ PROBLEMS = {
 NO_SESSION = N_("You will not ring: no desktop is connected - reload this page, or check your network.")
 OFFLINE = N_("You will not ring: you are offline - choose Available.")
 ON_BREAK = N_("You will not ring: you are on a break - choose Available when you are back.")
+RESTING = N_("No new calls for a moment: you have a short pause after the last one.")
 MISSED = N_("You will not ring: you missed a call - choose Available to get calls again.")
 LEAVING = {
     Presence.BREAK: N_("No new calls: you go on a break when this work ends - choose Available to stay."),
@@ -112,14 +121,35 @@ def _change(session: Session, state: AgentState, to: Presence, reason: str | Non
     if state.presence != Presence.AVAILABLE:
         state.idle_since = idle_since_after_break(state.idle_since, state.changed_at, now)
     state.presence, state.reason, state.changed_at = to.value, reason, now
+    _log(session, state)
 
 
-def work_ended(session: Session, user_id: int, *, handled: bool) -> None:
-    """The agent's work is over: a presence chosen meanwhile applies now; handled work ends the idle time."""
+def _log(session: Session, state: AgentState) -> None:
+    """The stretch of presence that ends now, and the one that begins."""
+    session.execute(
+        update(PresenceSpell)
+        .where(PresenceSpell.user_id == state.user_id, PresenceSpell.ended_at.is_(None))
+        .values(ended_at=state.changed_at)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        insert(PresenceSpell).values(
+            user_id=state.user_id, presence=state.presence, reason=state.reason, started_at=state.changed_at
+        )
+    )
+
+
+def work_ended(session: Session, user_id: int, *, handled: bool, rest_s: int = 0) -> None:
+    """The agent's work is over: a presence chosen meanwhile applies once nothing else is at hand.
+
+    Handled work ends the idle time; the queue's cool-down of `rest_s` then holds in every queue.
+    """
     state = agent_state(session, user_id, lock=True)
     if handled:
         state.idle_since = database_now(session)
-    if state.next_presence is not None:
+        if rest_s:
+            state.rest_until = state.idle_since + timedelta(seconds=rest_s)
+    if state.next_presence is not None and open_offer(session, user_id) is None:
         _change(session, state, Presence(state.next_presence), state.next_reason)
         state.next_presence = state.next_reason = None
     state.version += 1
@@ -219,12 +249,14 @@ def at_desk(session: Session, user_id: int) -> bool:
 
 
 def open_offer(session: Session, user_id: int) -> Offer | None:
-    """The work at hand: the agent's offer that is pending, accepted or wrapping."""
-    return session.scalars(select(Offer).where(Offer.user_id == user_id, Offer.state.in_(OPEN_OFFER))).one_or_none()
+    """The work at hand: an offer that is pending, accepted or wrapping; of several a call, then what is talked over."""
+    first = (Offer.channel != "voice", Offer.state != OfferState.ACCEPTED, Offer.state, Offer.id)
+    at_hand = select(Offer).where(Offer.user_id == user_id, Offer.state.in_(OPEN_OFFER))
+    return session.scalars(at_hand.order_by(*first).limit(1)).first()
 
 
 def routing_status(session: Session, state: AgentState) -> str:
-    """What the system derives: idle, offered, interacting, wrapping or not_responding."""
+    """What the system derives: idle, offered, interacting, wrapping or not_responding. A call goes before texts."""
     offer = open_offer(session, state.user_id)
     if offer is not None:
         return {OfferState.PENDING: "offered", OfferState.ACCEPTED: "interacting", OfferState.WRAPPING: "wrapping"}[
@@ -236,7 +268,7 @@ def routing_status(session: Session, state: AgentState) -> str:
 def reachability(session: Session, user_id: int) -> Reachability:
     """Whether the agent's phone would ring for a call, and everything that stands in the way, most basic first."""
     state = agent_state(session, user_id)
-    obstacles = [*_own_choice(state), *_phone_trouble(session, user_id)]
+    obstacles = [*_own_choice(state), *_pause(session, state), *_phone_trouble(session, user_id)]
     return Reachability(
         reachable=not obstacles,
         why=[sentence for _, sentence in obstacles],
@@ -255,6 +287,12 @@ def _own_choice(state: AgentState) -> list[tuple[str, str]]:
     if state.next_presence is not None:
         return [("next_presence", LEAVING[Presence(state.next_presence)])]
     return []
+
+
+def _pause(session: Session, state: AgentState) -> list[tuple[str, str]]:
+    if state.rest_until is None or state.rest_until <= database_now(session):
+        return []
+    return [("resting", RESTING)]
 
 
 def _phone_trouble(session: Session, user_id: int) -> list[tuple[str, str]]:

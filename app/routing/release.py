@@ -215,7 +215,8 @@ def end_work(session: Session, interaction: Interaction, *, actor: str, reason: 
         return False
     close_accepted_offer(session, interaction, OfferState.COMPLETED, reason)
     if agent_id is not None:
-        work_ended(session, agent_id, handled=True)
+        queue = session.get(Queue, interaction.queue_id) if interaction.queue_id else None
+        work_ended(session, agent_id, handled=True, rest_s=queue.rest_s if queue else 0)
         request_dispatch(session)
     return True
 

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from app.interactions.models import Interaction, Segment, State
-from app.routing.dispatch import counted_from, is_free, is_live
+from app.routing.dispatch import is_free, is_live
 from app.routing.models import AgentSession, AgentState, Presence, Queue, QueueMember
 
 LOOK_BACK = timedelta(minutes=30)
@@ -42,17 +42,83 @@ def waiting(session: Session, interaction: Interaction) -> Waiting:
         return Waiting(0, None, None, None)
     queue = session.get_one(Queue, interaction.queue_id)
     position = _position(session, interaction)
+    estimate = _estimate(session, queue, position, *_staff(session, queue))
+    return (
+        Waiting(position, None, None, None)
+        if estimate is None
+        else Waiting(position, estimate, *spoken_range(estimate))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """A queue at this moment. `waiting` includes those who ring; `oldest_wait_s` by the true wait, 0 when nobody waits.
+
+    The estimate is a newcomer's, None when nobody is there. `service_level` is the share of the last half hour's
+    answered and lost contacts that were answered in time (short abandons do not count), None before there were any.
+    """
+
+    waiting: int
+    oldest_wait_s: float
+    staffed: int
+    idle: int
+    estimate_s: float | None
+    low_min: int | None
+    high_min: int | None
+    service_level: float | None
+
+
+def queue_status(session: Session, queue: Queue) -> QueueStatus:
+    """What a supervisor sees of a queue."""
+    count, oldest = _in_line(session, queue)
     staffed, idle = _staff(session, queue)
+    estimate = _estimate(session, queue, count + 1, staffed, idle)
+    low, high = spoken_range(estimate) if estimate is not None else (None, None)
+    return QueueStatus(count, oldest, staffed, idle, estimate, low, high, _service_level(session, queue))
+
+
+def staffed_now(session: Session, queue: Queue) -> int:
+    """How many of the queue's agents are there, busy ones too."""
+    return _staff(session, queue)[0]
+
+
+def _in_line(session: Session, queue: Queue) -> tuple[int, float]:
+    oldest = func.extract("epoch", func.clock_timestamp() - func.min(Interaction.virtual_start))
+    row = session.execute(
+        select(func.count(), oldest).where(
+            Interaction.queue_id == queue.id, Interaction.state.in_((State.QUEUED, State.OFFERED))
+        )
+    ).one()
+    return row[0], max(0.0, float(row[1] or 0))
+
+
+def _estimate(session: Session, queue: Queue, position: int, staffed: int, idle: int) -> float | None:
     if staffed == 0:
-        return Waiting(position, None, None, None)
-    estimate = estimate_s(
+        return None
+    return estimate_s(
         position=position,
         idle=idle,
         staffed=staffed,
         handle_s=_handle_s(session, queue),
         abandon_rate=_abandon_rate(session, queue),
     )
-    return Waiting(position, estimate, *spoken_range(estimate))
+
+
+def _service_level(session: Session, queue: Queue) -> float | None:
+    since = func.clock_timestamp() - LOOK_BACK
+    waited = func.extract(
+        "epoch",
+        func.coalesce(Interaction.answered_at, Interaction.ended_at)
+        - func.coalesce(Interaction.virtual_start, Interaction.created_at),
+    )
+    answered = Interaction.answered_at >= since
+    lost = and_(Interaction.state == State.ABANDONED, Interaction.ended_at >= since, waited >= queue.short_abandon_s)
+    in_time, all_of_them = session.execute(
+        select(
+            func.count().filter(answered, waited <= queue.service_level_s), func.count().filter(or_(answered, lost))
+        ).where(Interaction.queue_id == queue.id, Interaction.direction == "inbound", or_(answered, lost))
+    ).one()
+    return in_time / all_of_them if all_of_them else None
 
 
 def estimate_s(*, position: int, idle: int, staffed: int, handle_s: float, abandon_rate: float = 0.0) -> float:
@@ -74,8 +140,8 @@ def _position(session: Session, interaction: Interaction) -> int:
         .where(
             other.state == State.QUEUED,
             other.queue_id == mine.queue_id,
-            tuple_(counted_from(other), other.virtual_start, other.id)
-            < tuple_(counted_from(mine), mine.virtual_start, mine.id),
+            tuple_(other.counted_from, other.virtual_start, other.id)
+            < tuple_(mine.counted_from, mine.virtual_start, mine.id),
         )
     )
     return session.execute(ahead).scalar_one() + 1

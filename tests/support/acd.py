@@ -38,7 +38,11 @@ def ring_out(session: Session, offer: Offer) -> None:
 def reach_deadline(session: Session, interaction: Interaction) -> None:
     """Let the interaction's deadline pass."""
     past = func.clock_timestamp() - timedelta(milliseconds=1)
-    session.execute(update(Interaction).where(Interaction.id == interaction.id).values(wake_at=past))
+    session.execute(
+        update(Interaction)
+        .where(Interaction.id == interaction.id)
+        .values(wake_at=past, wait_until=func.least(Interaction.wait_until, past))
+    )
     session.refresh(interaction)
 
 

@@ -49,7 +49,7 @@ def test_a_ringing_offer_is_not_cut_by_the_queues_limit_which_strikes_when_it_en
     reach_deadline(session, call)
     assert expire.expire_waits(session) == 0
     time_out_offer(session, offer.id)
-    assert expire.expire_waits(session) == 1
+    assert expire.expire_waits(session) == 0, "it was looked at when the ringing ended"
     assert story(session, call)[-2:] == [("queued", "rona"), ("in_flow", "max_wait")]
 
 
@@ -84,14 +84,14 @@ def test_one_deadline_that_fails_does_not_stop_the_others(session: Session, monk
     calls = [make.waiting_call(session, sales) for _ in range(3)]
     for call in calls:
         reach_deadline(session, call)
-    right = expire._leave_queue
+    right = expire.look_at_wait
 
     def fails_for_one(own: Session, interaction: Interaction) -> None:
         right(own, interaction)
         if interaction.id == calls[1].id:
             raise RuntimeError("this row is broken")
 
-    monkeypatch.setattr(expire, "_leave_queue", fails_for_one)
+    monkeypatch.setattr(expire, "look_at_wait", fails_for_one)
     assert expire.expire_waits(session) == 2
     session.expire_all()
     assert [call.state for call in calls] == ["in_flow", "queued", "in_flow"]
@@ -119,6 +119,7 @@ def test_every_deadline_of_the_acd_is_on_the_clock() -> None:
         "routing.offers": 1,
         "routing.sessions": 5,
         "routing.queue_limits": 1,
+        "routing.closing": 5,
         "routing.agent_lost": 1,
         "routing.parked": 1,
         "routing.wrap_ups": 1,

@@ -1,0 +1,141 @@
+"""A simulated day of 10,000 calls, routed by the real match: beside queueing theory, and beside plainer methods.
+
+One group of agents with one skill must wait, give up and be served as Erlang A says (its figures within the 95 %
+interval of the simulation). With several languages, the queue's rules must answer more callers in time than plain
+longest idle and plain round robin. Callbacks that keep their place overtake nobody, and nobody is dialled without a
+free agent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from random import Random
+
+from _common import machine, show
+
+from app.routing.plain import Agent, Contact, Membership, Rules
+from tests.support.simulated_floor import DAY_S, Call, Floor, Outcome, arrivals, batches, erlang_a, interval
+
+CALLS = 10_000
+QUEUE = 1
+ANSWER_WITHIN_S = 20
+SEEDS = range(3)
+
+HANDLE_S, PATIENCE_S, AGENTS, PER_S = 240.0, 300.0, 50, 0.21
+
+LANGUAGES = {"en": 0.62, "es": 0.25, "fr": 0.13}
+SPECIALISTS = {"en": 26, "es": 8, "fr": 3}
+GENERALISTS = 12
+EXPERT, FAIR = 5, 3
+SPOKEN_S, SWING = 165, 0.2
+SPOKEN_S = 165
+
+
+def main() -> None:
+    machine()
+    agree = one_group()
+    better = many_skills()
+    clean = with_callbacks()
+    show("all of the day's promises kept", float(agree and better and clean), "of 1", "goal 1")
+
+
+def one_group() -> bool:
+    """M/M/n+M: the same figures as theory."""
+    outcomes = [_play(seed) for seed in range(12)]
+    calls = [call for outcome in outcomes for call in outcome.calls[1000:]]
+    parts = batches(calls)
+    level, abandoned, wait = erlang_a(PER_S, HANDLE_S, PATIENCE_S, AGENTS, ANSWER_WITHIN_S)
+    held = True
+    for name, theory, values, unit, factor in (
+        ("service level, one group", level, [each.service_level(ANSWER_WITHIN_S) for each in parts], "%", 100),
+        ("abandoned, one group", abandoned, [each.abandoned() for each in parts], "%", 100),
+        ("mean wait, one group", wait, [each.mean_wait_s() for each in parts], "s", 1),
+    ):
+        mean, half = interval(values)
+        held &= abs(mean - theory) <= half
+        show(name, mean * factor, unit, f"Erlang A {theory * factor:.2f}, interval ± {half * factor:.2f}")
+    return held
+
+
+def _play(seed: int) -> Outcome:
+    chance = Random(seed)
+    people = [Agent(n, 0.0, {QUEUE: Membership()}) for n in range(1, AGENTS + 1)]
+    came = arrivals(chance, CALLS, lambda t: PER_S, PER_S)
+    calls = [
+        Call(Contact(n, QUEUE, at, at), chance.expovariate(1 / PATIENCE_S), chance.expovariate(1 / HANDLE_S))
+        for n, at in enumerate(came)
+    ]
+    return Floor(people, {QUEUE: Rules(QUEUE)}, calls).run()
+
+
+def many_skills() -> bool:
+    """The same day under three rules: the queue's own and two plain ones."""
+    ways = {"most skilled first": "skills", "plain longest idle": "longest_idle", "plain round robin": "round_robin"}
+    levels = {
+        name: sum(_in_languages(seed, method).service_level(ANSWER_WITHIN_S) for seed in SEEDS) / len(SEEDS)
+        for name, method in ways.items()
+    }
+    for name, level in levels.items():
+        show(f"service level, {len(LANGUAGES)} languages, {name}", 100 * level, "%")
+    return levels["most skilled first"] > max(level for name, level in levels.items() if name.startswith("plain"))
+
+
+def _in_languages(seed: int, method: str) -> Outcome:
+    return Floor(_speakers(), {QUEUE: Rules(QUEUE, method=method)}, _callers(seed)).run()
+
+
+def _speakers() -> list[Agent]:
+    """Specialists of one language, and a few who speak all of them, each less well."""
+    skills: Sequence[dict[str, int]] = [
+        *({language: EXPERT} for language, count in SPECIALISTS.items() for _ in range(count)),
+        *(dict.fromkeys(LANGUAGES, FAIR) for _ in range(GENERALISTS)),
+    ]
+    return [Agent(n, 0.0, {QUEUE: Membership()}, each) for n, each in enumerate(skills, 1)]
+
+
+def _callers(seed: int) -> list[Call]:
+    """Ten thousand callers over twelve hours with a peak before noon and one after it."""
+    chance = Random(seed)
+    mean = CALLS / DAY_S
+
+    def per_s(t: float) -> float:
+        return mean * (1 + SWING * math.sin(4 * math.pi * t / DAY_S - math.pi / 2))
+
+    came = arrivals(chance, CALLS, per_s, (1 + SWING) * mean)
+    languages = chance.choices(list(LANGUAGES), list(LANGUAGES.values()), k=CALLS)
+    return [
+        Call(
+            Contact(n, QUEUE, at, at, needs={language: 1}),
+            chance.expovariate(1 / PATIENCE_S),
+            chance.expovariate(1 / SPOKEN_S),
+        )
+        for n, (at, language) in enumerate(zip(came, languages, strict=True))
+    ]
+
+
+def with_callbacks() -> bool:
+    """Callers who would wait long hang up and keep their place; one of five does not answer when called."""
+    clean = True
+    overtaken = beyond = dials = 0
+    for seed in SEEDS:
+        chance = Random(f"answers {seed}")
+        outcome = Floor(
+            _speakers()[:-6],
+            {QUEUE: Rules(QUEUE, method="skills")},
+            _callers(seed),
+            callback_over_s=60,
+            unanswered=lambda call, draw=chance: draw.random() < 0.2,
+        ).run()
+        overtaken += outcome.overtakings
+        beyond += outcome.dials_beyond_free_agents
+        dials += outcome.dials
+        clean &= outcome.overtakings == outcome.dials_beyond_free_agents == 0
+    show("callbacks dialled", dials, "calls")
+    show("callbacks that overtook or were overtaken", overtaken, "calls", "goal 0")
+    show("dials beyond free agents", beyond, "calls", "goal 0")
+    return clean and dials > 0
+
+
+if __name__ == "__main__":
+    main()

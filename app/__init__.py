@@ -13,7 +13,22 @@ def create_app(settings: Settings | None = None) -> Flask:
     import digital_channels
     import recordings
     import telephony
-    from app import accounts, admin, callbacks, cli, db, desktop, flows, health, logs, pages, postgres, routing
+    from app import (
+        accounts,
+        admin,
+        callbacks,
+        cli,
+        db,
+        desktop,
+        flows,
+        follow_ups,
+        health,
+        logs,
+        pages,
+        portal,
+        postgres,
+        routing,
+    )
     from app.accounts.entry import PUBLIC, enter
     from app.flows import cli as flows_cli
     from telephony.speech_report import speech_report
@@ -29,7 +44,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     accounts.init(app, settings)
 
     routing.init()
-    callbacks.init()
+    callbacks.init(app, settings)
+    follow_ups.init(app)
+    portal.init(app)
     enter(app, health.bp, PUBLIC)
     desktop.init(app, settings)
     admin.init(app, settings)

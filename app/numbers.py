@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import phonenumbers
+from phonenumbers import PhoneNumberType
 from sqlalchemy.orm import Session
+
+COSTLY = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST})
+
+
+def callable_number(number: str, ours: str) -> bool:
+    """Whether a stranger may have us call this number (E.164): of our own number's country, and no costly service."""
+    try:
+        theirs, own = phonenumbers.parse(number), phonenumbers.parse(ours)
+    except phonenumbers.NumberParseException:
+        return False
+    possible = phonenumbers.is_possible_number(theirs) and theirs.country_code == own.country_code
+    return possible and phonenumbers.number_type(theirs) not in COSTLY
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import structlog
 from sqlalchemy.orm import Session
 
 from app import jobs
+from app.callbacks.replies import understand
 from app.interactions.messages import receive_message
 from app.interactions.models import Message
 from digital_channels.base import InboundMessage
+
+log = structlog.get_logger()
 
 
 def take(session: Session, inbound: InboundMessage) -> Message | None:
@@ -24,4 +28,15 @@ def take(session: Session, inbound: InboundMessage) -> Message | None:
     )
     if message is not None and message.media:
         jobs.enqueue(session, "sms.fetch_media", queue="files", message_id=message.id)
+    if message is not None:
+        _heed(session, message)
     return message
+
+
+def _heed(session: Session, message: Message) -> None:
+    """A text may be a word about a callback. Whatever that leads to, the text itself is kept."""
+    try:
+        with session.begin_nested():
+            understand(session, message)
+    except Exception:
+        log.exception("callback.reply_failed", message_id=message.id)

@@ -19,12 +19,12 @@ from sqlalchemy.orm import Session
 
 from app import crash, events
 from app.accounts.models import User
-from app.callbacks.change import take_up
+from app.callbacks import texts
+from app.callbacks.change import join_line
 from app.callbacks.models import Kind
 from app.callbacks.policy import policy_of
 from app.callbacks.request import CallbackRefused, Window
 from app.callbacks.request import request as request_callback
-from app.callbacks.rows import hold, open_for
 from app.customers.change import ChangeRefused, change_customer
 from app.customers.identify import BadAddress, identify, normalise
 from app.customers.models import Customer
@@ -384,7 +384,7 @@ def _promise(
         window = Window(start, max(1, round((end - start).total_seconds() / 60)), zone)
     try:
         with session.begin_nested():
-            request_callback(
+            callback = request_callback(
                 session,
                 queue,
                 kind=Kind.SCHEDULED if window else Kind.VIRTUAL_HOLD,
@@ -400,6 +400,7 @@ def _promise(
                 facts=dict(asked.facts),
                 booked=True,
             )
+            texts.confirm(session, callback)
     except CallbackRefused as refused:
         log.warning("callback.refused", interaction_id=str(interaction.id), code=refused.code)
 
@@ -415,7 +416,7 @@ def _enter_queue(session: Session, place: Place, entering: EnterQueue) -> CallEv
     if queue is None:
         log.error("flow.unknown_queue", queue=entering.queue, interaction_id=str(place.interaction_id))
         return QueueLeft("no_queue")
-    _take_up_callback(session, place, queue)
+    join_line(session, place.interaction(session), queue.id)
     place.context["facts"] = dict(entering.facts)
     if entering.skills:
         place.context["skills"] = list(entering.skills)
@@ -431,15 +432,6 @@ def _enter_queue(session: Session, place: Place, entering: EnterQueue) -> CallEv
         skills=entering.skills,
     )
     return None
-
-
-def _take_up_callback(session: Session, place: Place, queue: Queue) -> None:
-    """Whoever waits here for our call and queues themselves does so in the callback's place (C-6)."""
-    interaction = place.interaction(session)
-    known = open_for(session, interaction.remote_address, queue.id)
-    callback = hold(session, known.id) if known else None
-    if callback is not None:
-        take_up(session, callback, interaction)
 
 
 def _offer_to_agent(session: Session, place: Place, transfer: TransferToAgent) -> CallEvent | None:

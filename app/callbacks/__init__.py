@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from flask import Flask
 
-def init() -> None:
-    """Register the clock's questions: they stand beside their services."""
-    import app.callbacks.expire  # noqa: F401 - imported for what it registers
+from app.config import Settings
+
+
+def init(app: Flask, settings: Settings) -> None:
+    """Register the clock's questions and the pages; tell the links where they lead."""
+    from app.accounts.entry import SUPERVISOR, enter
+    from app.callbacks import expire, links, notices  # noqa: F401 - imported for what they register
+    from app.callbacks.views import bp
+
+    links.configure(settings)
+    enter(app, bp, SUPERVISOR)

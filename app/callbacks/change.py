@@ -11,7 +11,7 @@ from app.callbacks.models import OPEN, TRYING, WAITING_FOR_A_DIAL, Callback, Cal
 from app.callbacks.places import end_place
 from app.callbacks.policy import policy_of
 from app.callbacks.request import CallbackRefused, Window, refuse_a_window, slot_is_full, start_waiting
-from app.callbacks.rows import go, open_place, open_try, tell
+from app.callbacks.rows import go, hold, one_at_a_time, open_for, open_place, open_try, tell
 from app.callbacks.tries import end_try
 from app.db import database_now
 from app.interactions.models import Interaction
@@ -86,10 +86,13 @@ def confirm_callback(session: Session, callback: Callback, *, actor: str = "cust
 def take_up(session: Session, callback: Callback, interaction: Interaction) -> bool:
     """The person is on the line themselves: their call takes the held callback's place (C-6).
 
-    The caller holds the call. False when the callback is under way or over: it then stays as it is.
+    A dial that is under way ends: they are on the line already. The caller holds the call. False when they talk with
+    an agent, or when the callback is over: it then stays as it is.
     """
-    if callback.state not in WAITING_FOR_A_DIAL:
+    if callback.state not in (*WAITING_FOR_A_DIAL, *TRYING):
         return False
+    if open_try(session, callback) is not None:
+        end_try(session, callback, Outcome.CANCELED, database_now(session))
     mine = open_place(session, callback)
     start, priority = callback.virtual_start, max(callback.priority_min, interaction.priority_min)
     go(session, callback, CallbackState.SUPERSEDED, actor="caller", reason="called_again")
@@ -102,8 +105,21 @@ def take_up(session: Session, callback: Callback, interaction: Interaction) -> b
     return True
 
 
+def join_line(session: Session, interaction: Interaction, queue_id: int) -> None:
+    """A call is about to wait in this queue: a callback of its number there gives it its place (C-6).
+
+    The caller holds the call.
+    """
+    one_at_a_time(session, interaction.remote_address, queue_id)
+    known = open_for(session, interaction.remote_address, queue_id)
+    callback = hold(session, known.id) if known else None
+    if callback is not None:
+        take_up(session, callback, interaction)
+
+
 def wait_in_its_place(session: Session, callback: Callback, interaction: Interaction) -> bool:
     """Take the held callback's place and wait there now; False when it is not to be had."""
+    one_at_a_time(session, callback.number, callback.queue_id)
     if not take_up(session, callback, interaction):
         return False
     queue = session.get_one(Queue, callback.queue_id)

@@ -15,7 +15,7 @@ from app.callbacks.models import OPEN, WAITING_FOR_A_DIAL, Callback, CallbackSta
 from app.callbacks.places import LOOK_AGAIN, end_place, place
 from app.callbacks.policy import policy_of
 from app.callbacks.request import terms_of
-from app.callbacks.rows import go, hold, open_place
+from app.callbacks.rows import go, hold_if_free, open_place
 from app.callbacks.tries import lost_try
 from app.clock import tick
 from app.db import database_now
@@ -26,6 +26,8 @@ from app.routing.models import AgentState
 log = structlog.get_logger()
 
 AT_ONCE = 100
+NOT_CONFIRMED = "not_confirmed"
+"""Why a request from the web ends when its number's owner said nothing."""
 
 
 @tick("callbacks.due", every_s=1)
@@ -53,7 +55,7 @@ def find_lost(session: Session) -> int:
 Act = Callable[[Session, Callback, datetime], None]
 
 
-def _each(session: Session, ids: Select[tuple[uuid.UUID]], act: Act) -> int:
+def _each(session: Session, ids: Select[uuid.UUID], act: Act) -> int:
     seen = 0
     for callback_id in session.scalars(ids.limit(AT_ONCE)).all():
         try:
@@ -66,7 +68,7 @@ def _each(session: Session, ids: Select[tuple[uuid.UUID]], act: Act) -> int:
 
 
 def _act(session: Session, callback_id: uuid.UUID, act: Act) -> None:
-    callback = hold(session, callback_id)
+    callback = hold_if_free(session, callback_id)
     if callback is not None:
         act(session, callback, database_now(session))
 
@@ -124,7 +126,9 @@ def _expire(session: Session, callback: Callback) -> None:
     interaction = open_place(session, callback)
     if interaction is not None and interaction.state not in (State.QUEUED, State.OFFERED):
         return  # an agent is about to dial: the try decides
-    go(session, callback, CallbackState.EXPIRED, actor="system", reason="time_is_over")
+    unconfirmed = callback.state == CallbackState.REQUESTED
+    reason = NOT_CONFIRMED if unconfirmed else "time_is_over"
+    go(session, callback, CallbackState.EXPIRED, actor="system", reason=reason)
     if interaction is not None:
         end_place(session, interaction, "expired")
 

@@ -9,6 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.callbacks.models import CallbackPolicy
+from app.routing.models import OpeningHours as SharedHours
+from app.routing.models import Queue
 from ivr_flows.nodes.hours import OpeningHours, Spans, known_zone, read_spans
 
 MOST_ATTEMPTS = 8
@@ -59,9 +61,22 @@ class Policy(BaseModel):
 
 
 def policy_of(session: Session, queue_id: int) -> Policy:
-    """The queue's rules."""
+    """The queue's rules; its zone and opening hours where callbacks have none of their own."""
     row = session.get(CallbackPolicy, queue_id)
-    return Policy.model_validate(row.rules) if row else Policy()
+    queue = session.get_one(Queue, queue_id)
+    rules = dict(row.rules) if row else {}
+    rules.setdefault("zone", queue.zone)
+    if "hours" not in rules and queue.hours:
+        rules["hours"] = _hours(session, queue.hours)
+    return Policy.model_validate(rules)
+
+
+def _hours(session: Session, hours: dict[str, Any]) -> dict[str, Any] | None:
+    """The rules of a queue's hours: its own, or those it shares."""
+    if "use" not in hours:
+        return hours
+    shared = session.get(SharedHours, hours["use"])
+    return dict(shared.rules) if shared else None
 
 
 def set_policy(session: Session, queue_id: int, **rules: Any) -> Policy:

@@ -18,7 +18,7 @@ from app.callbacks.judge import Terms, may_dial, next_time, zones_of
 from app.callbacks.models import OPEN_IN_SQL, WAITING_FOR_A_DIAL, Callback, CallbackState, Kind
 from app.callbacks.places import place
 from app.callbacks.policy import Policy, policy_of
-from app.callbacks.rows import go, hold, open_for, tell
+from app.callbacks.rows import go, hold, one_at_a_time, open_for, tell, waits_on_the_line
 from app.customers.models import ContactPoint
 from app.db import database_now
 from app.routing.models import Queue
@@ -81,8 +81,11 @@ def request(
     where its slot is full by now. `confirmed=False` waits for the number's owner. Raises CallbackRefused.
     """
     policy = policy_of(session, queue.id)
-    now = database_now(session)
     refuse_a_number(session, number, kind)
+    one_at_a_time(session, number, queue.id)
+    if waits_on_the_line(session, number, queue.id):
+        raise CallbackRefused("on_the_line", "This number waits on the line already.")
+    now = database_now(session)
     if window is not None:
         refuse_a_window(window, now, policy)
         if not booked:

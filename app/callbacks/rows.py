@@ -8,13 +8,13 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import events
 from app.callbacks.models import OPEN, Callback, CallbackAttempt, CallbackState
 from app.db import database_now
-from app.interactions.models import TERMINAL, Interaction
+from app.interactions.models import TERMINAL, Interaction, State
 from app.interactions.move import lock_interaction
 
 TRIES = 5
@@ -38,10 +38,44 @@ def hold(session: Session, callback_id: uuid.UUID) -> Callback | None:
     raise Unsettled(f"callback {callback_id} does not keep still")
 
 
+def hold_if_free(session: Session, callback_id: uuid.UUID) -> Callback | None:
+    """As `hold`, for the clock: None also when somebody is at work with it. The clock waits for nobody."""
+    place_id = open_place_id(session, callback_id)
+    if place_id is not None:
+        place = select(Interaction.id).where(Interaction.id == place_id)
+        if session.execute(place.with_for_update(skip_locked=True, key_share=True)).first() is None:
+            return None
+    query = select(Callback).where(Callback.id == callback_id).with_for_update(skip_locked=True, key_share=True)
+    callback = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if callback is None or open_place_id(session, callback_id) != place_id:
+        return None
+    if place_id is not None:
+        session.get(Interaction, place_id, populate_existing=True)
+    return callback
+
+
 def lock(session: Session, callback_id: uuid.UUID) -> Callback | None:
     """The callback alone, for whoever holds its place already."""
     query = select(Callback).where(Callback.id == callback_id).with_for_update(key_share=True)
     return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def one_at_a_time(session: Session, number: str, queue_id: int) -> None:
+    """Whoever asks for this number's callback, and its own call that comes to the same queue, take turns (C-6)."""
+    key = f"callback:{queue_id}:{number}"
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+
+
+def waits_on_the_line(session: Session, number: str, queue_id: int) -> bool:
+    """Whether this number's own call waits in the queue."""
+    live = select(Interaction.id).where(
+        Interaction.queue_id == queue_id,
+        Interaction.remote_address == number,
+        Interaction.direction == "inbound",
+        Interaction.channel == "voice",
+        Interaction.state.in_((State.QUEUED, State.OFFERED)),
+    )
+    return session.execute(live.limit(1)).first() is not None
 
 
 def open_place_id(session: Session, callback_id: uuid.UUID) -> uuid.UUID | None:

@@ -130,7 +130,7 @@ def send_message(
     if again is not None:
         return again
     point = _destination(session, customer, to)
-    ours = our_address or _our_address(session, point.value)
+    ours = our_address or our_address_for(session, point.value)
     interaction = _conversation(session, customer, point.value, ours, "outbound")
     message = _insert(
         session,
@@ -336,8 +336,8 @@ def _last_used(session: Session, customer_id: uuid.UUID, numbers: list[str]) -> 
     return session.scalars(last.order_by(Interaction.created_at.desc()).limit(1)).first()
 
 
-def _our_address(session: Session, remote: str) -> str:
-    """The number of ours that this person knows, else our first."""
+def our_address_for(session: Session, remote: str) -> str:
+    """The number of ours that this person knows, else our first. Raises MessageRefused when there is none."""
     known = select(Interaction.our_address).where(
         Interaction.remote_address == remote, Interaction.our_address.in_(select(_phone_number.c.number))
     )

@@ -68,7 +68,6 @@ def note_sent(session: Session, message_id: int, update_: DeliveryUpdate) -> boo
     if not _claim(session, message_id, update_.provider_id):
         return False
     apply_delivery(session, message_id, update_.status, update_.error_code)
-    _follow(session, message_id, 0)
     return True
 
 
@@ -146,7 +145,12 @@ def follow_on(session: Session, message_id: int, round_: int, update_: DeliveryU
 
 
 def _claim(session: Session, message_id: int, provider_id: str) -> bool:
-    """Write the carrier's id on our message, unless another message of ours has it."""
+    """Write the carrier's id on our message, unless another message of ours has it.
+
+    Whoever learns the id first, the sender or a callback, sees to it that the message's end is asked for: the other
+    may have died.
+    """
+    known = session.get_one(Message, message_id, with_for_update=True).provider_id is not None
     taken = select(Message.id).where(
         Message.channel == "sms", Message.provider_id == provider_id, Message.id != message_id
     )
@@ -163,6 +167,8 @@ def _claim(session: Session, message_id: int, provider_id: str) -> bool:
     ).first()
     if claimed is None:
         return False
+    if not known:
+        _follow(session, message_id, 0)
     message = session.get_one(Message, message_id, populate_existing=True)
     if message.status == "unknown":  # it is known now: the carrier has it
         message.status = "sending"

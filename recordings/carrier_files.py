@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.config import Settings
+from app.guarded_http import usual_trust
 from recordings.problems import RecordingProblem
 
 CONNECT_S, READ_S = 10.0, 30.0
@@ -37,7 +38,10 @@ class CarrierFiles:
         self._account = settings.twilio_account_sid
         self._auth = httpx.BasicAuth(settings.twilio_api_key_sid, settings.twilio_api_key_secret)
         self._client = client or httpx.Client(
-            timeout=httpx.Timeout(READ_S, connect=CONNECT_S), follow_redirects=False, trust_env=False
+            timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+            follow_redirects=False,
+            trust_env=False,
+            verify=usual_trust(),
         )
 
     def recording(self, sid: str, channels: int, limit_bytes: int) -> Iterator[bytes]:

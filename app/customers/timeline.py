@@ -8,30 +8,19 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Column, Float, MetaData, Table, Text, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.customers.models import Note
 from app.interactions.models import TERMINAL, WRAP_UP_TIMEOUT, Disposition, Interaction, Message, Segment, State
+from app.interactions.recordings import recordings_of
 from app.routing.models import Queue
 from app.words import N_
 
 MOST = 200
 TALKING = (State.ACTIVE, State.HELD)
 WAITING = (State.QUEUED, State.OFFERED)
-
-_recording = Table(
-    "recording",
-    MetaData(),
-    Column("id"),
-    Column("interaction_id"),
-    Column("kind", Text),
-    Column("state", Text),
-    Column("duration_s", Float),
-    Column("transcript_state", Text),
-)
-"""Their model belongs to the recordings room, which this room does not import."""
 
 Entry = dict[str, Any]
 
@@ -65,13 +54,13 @@ def _calls(session: Session, customer_id: uuid.UUID, before: datetime | None, li
         query = query.where(Interaction.created_at < before)
     found = session.execute(query).all()
     ids = [interaction.id for interaction, *_ in found]
-    seconds, recordings = _seconds(session, ids), _recordings(session, ids)
+    seconds, recordings = _seconds(session, ids), recordings_of(session, ids)
     return [
         {
             **_call(interaction, *seconds.get(interaction.id, (0.0, 0.0))),
             "queue": queue,
             "agent": agent,
-            "recording": recordings.get(interaction.id),
+            "recording": recordings[interaction.id][-1] if recordings[interaction.id] else None,
             "disposition": label or _known_code(interaction.disposition_code),
         }
         for interaction, queue, agent, label in found
@@ -119,21 +108,6 @@ def _seconds(session: Session, ids: list[uuid.UUID]) -> dict[uuid.UUID, tuple[fl
     wait = func.coalesce(func.sum(length).filter(Segment.state.in_(WAITING)), 0)
     query = select(Segment.interaction_id, talk, wait).where(Segment.interaction_id.in_(ids))
     return {id: (float(a), float(b)) for id, a, b in session.execute(query.group_by(Segment.interaction_id))}
-
-
-def _recordings(session: Session, ids: list[uuid.UUID]) -> dict[uuid.UUID, Entry]:
-    """One recording for each interaction: the newest that exists."""
-    query = select(_recording).where(_recording.c.interaction_id.in_(ids), _recording.c.state != "absent")
-    return {
-        row.interaction_id: {
-            "id": row.id,
-            "kind": row.kind,
-            "duration_s": row.duration_s,
-            "state": row.state,
-            "transcript_state": row.transcript_state,
-        }
-        for row in session.execute(query.order_by(_recording.c.id))
-    }
 
 
 def _texts(session: Session, customer_id: uuid.UUID, before: datetime | None, limit: int) -> list[Entry]:

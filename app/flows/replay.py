@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Column, Float, MetaData, Table, Text, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.customers.models import Customer
@@ -14,6 +14,7 @@ from app.events import Event
 from app.flows.archive import kept_text
 from app.forms import Refusal
 from app.interactions.models import Interaction
+from app.interactions.recordings import recordings_of
 from app.words import N_
 from ivr_flows.graph import graph_of
 from ivr_flows.includes import own_text
@@ -34,18 +35,6 @@ WORDLESS = frozenset(
     }
 )
 """Facts that tell of an answer without its words."""
-
-_recording = Table(
-    "recording",
-    MetaData(),
-    Column("id"),
-    Column("interaction_id"),
-    Column("kind", Text),
-    Column("state", Text),
-    Column("duration_s", Float),
-    Column("transcript_state", Text),
-)
-"""Their model belongs to the recordings room, which this room does not import."""
 
 Json = dict[str, Any]
 
@@ -157,16 +146,6 @@ def _other_graphs(session: Session, visits: Iterable[Json], first: Json) -> list
 
 
 def _recordings(session: Session, interaction_id: uuid.UUID) -> list[Json]:
-    """The call's recordings that exist, the longest first: that is the conversation, others are messages."""
-    query = select(_recording).where(_recording.c.interaction_id == interaction_id, _recording.c.state != "absent")
-    found = [
-        {
-            "id": row.id,
-            "kind": row.kind,
-            "state": row.state,
-            "duration_s": row.duration_s,
-            "transcript_state": row.transcript_state,
-        }
-        for row in session.execute(query.order_by(_recording.c.id))
-    ]
+    """The call's recordings, the longest first: that is the conversation, others are messages."""
+    found = recordings_of(session, [interaction_id])[interaction_id]
     return sorted(found, key=lambda one: one["duration_s"] or 0, reverse=True)

@@ -1,7 +1,8 @@
-"""What menu and collect share: a question can be misheard, met with silence, or answered with "a person, please"."""
+"""What nodes that ask share: a question can be misheard, met with silence, or answered with "a person, please"."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
@@ -43,23 +44,6 @@ class AskingNode(Node):
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.25
     """How sure the recogniser must be, from 0 to 1; less counts as not understood."""
 
-    def ask(
-        self, call: Call, *, lead: tuple[Prompt, ...] = (), facts: tuple[Fact, ...] = (), is_retry: bool = False
-    ) -> Outcome:
-        """Ask the question, after the `lead` prompts."""
-        raise NotImplementedError
-
-    def ask_again(self, call: Call, fact: Fact, give_up: Target | None) -> Outcome:
-        if call.tries + 1 >= self.tries:
-            return Go(give_up, facts=(fact,))
-        return self.ask(call, lead=call.prompt(self.retry_prompt), facts=(fact,), is_retry=True)
-
-    def silence(self, call: Call) -> Outcome:
-        return self.ask_again(call, TimedOut(self.id), self.no_input)
-
-    def misunderstood(self, call: Call, given: str, reason: str, confidence: float | None = None) -> Outcome:
-        return self.ask_again(call, NotUnderstood(self.id, given, confidence, reason), self.no_match)
-
     @property
     def offers_person(self) -> bool:
         return not ("person" in self.model_fields_set and self.person is None)
@@ -79,6 +63,55 @@ class AskingNode(Node):
         yield Way("not understood", self.no_match, ("no_match",))
         if self.offers_person:
             yield Way("asked for a person", self.person, ("person",))
+
+
+class QuestionNode(AskingNode):
+    """A node of one question."""
+
+    @abstractmethod
+    def ask(
+        self, call: Call, *, lead: tuple[Prompt, ...] = (), facts: tuple[Fact, ...] = (), is_retry: bool = False
+    ) -> Outcome:
+        """Ask the question, after the `lead` prompts."""
+
+    def ask_again(self, call: Call, fact: Fact, give_up: Target | None) -> Outcome:
+        if call.tries + 1 >= self.tries:
+            return Go(give_up, facts=(fact,))
+        return self.ask(call, lead=call.prompt(self.retry_prompt), facts=(fact,), is_retry=True)
+
+    def silence(self, call: Call) -> Outcome:
+        return self.ask_again(call, TimedOut(self.id), self.no_input)
+
+    def misunderstood(self, call: Call, given: str, reason: str, confidence: float | None = None) -> Outcome:
+        return self.ask_again(call, NotUnderstood(self.id, given, confidence, reason), self.no_match)
+
+
+class ChoosingNode(QuestionNode):
+    """A question with a few answers to choose from, each by a key or by words."""
+
+    def resume(self, call: Call, event: CallEvent) -> Outcome | None:
+        if is_silence(event):
+            return self.silence(call)
+        match event:
+            case DigitsEntered(key):
+                return self.pressed(key) or self.person_asked(call, event) or self._no_such(call, key)
+            case SpeechHeard(text, confidence) if not is_sure(event, self.min_confidence):
+                return self.misunderstood(call, text, "not heard clearly", confidence)
+            case SpeechHeard(text, confidence):
+                return self.said(call, event) or self.person_asked(call, event) or self._no_such(call, text, confidence)
+            case _:
+                return None
+
+    @abstractmethod
+    def pressed(self, key: str) -> Outcome | None:
+        """Where this key leads; None when it chooses nothing."""
+
+    @abstractmethod
+    def said(self, call: Call, heard: SpeechHeard) -> Outcome | None:
+        """Where these words lead, which were heard clearly; None when they choose nothing."""
+
+    def _no_such(self, call: Call, given: str, confidence: float | None = None) -> Outcome:
+        return self.misunderstood(call, given, "no such choice", confidence)
 
 
 def is_silence(event: CallEvent) -> bool:

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from ivr_flows.events import CallEvent, DigitsEntered, SpeechHeard
 from ivr_flows.facts import MASK, Collected, Fact, NotUnderstood, TimedOut
 from ivr_flows.instructions import InputKind, Listen, Prompt
-from ivr_flows.nodes.asking import AskingNode, is_silence, is_sure
+from ivr_flows.nodes.asking import QuestionNode, is_silence, is_sure
 from ivr_flows.nodes.base import Call, Go, Outcome, Wait, Way
 from ivr_flows.patterns import VariableName
 from ivr_flows.spoken import NO_WORDS, YES_WORDS, digits_said, yes_or_no
@@ -33,7 +33,7 @@ def _whole(pattern: str) -> TypeAdapter[str]:
     return TypeAdapter(Annotated[str, StringConstraints(pattern=f"^(?:{pattern})$")])
 
 
-class CollectNode(AskingNode):
+class CollectNode(QuestionNode):
     """Ask for a number or words and keep them in a variable.
 
         account:

@@ -6,10 +6,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ivr_flows.events import CallEvent, DigitsEntered, SpeechHeard
+from ivr_flows.events import SpeechHeard
 from ivr_flows.facts import Fact, KeyPressed, LanguageChosen, WordsUnderstood
 from ivr_flows.instructions import InputKind, Listen, Prompt
-from ivr_flows.nodes.asking import AskingNode, is_silence, is_sure
+from ivr_flows.nodes.asking import ChoosingNode
 from ivr_flows.nodes.base import Call, Go, Outcome, Part, Wait, Way
 from ivr_flows.nodes.menu import Key
 from ivr_flows.patterns import LanguageTag
@@ -32,7 +32,7 @@ class LanguageChoice(Part):
         return tuple(phrase for group in self.words.by_language.values() for phrase in group) if self.words else ()
 
 
-class LanguageNode(AskingNode):
+class LanguageNode(ChoosingNode):
     """Let the caller choose a language, or set one, and go on.
 
         which_language:
@@ -90,17 +90,6 @@ class LanguageNode(AskingNode):
         )
         return Wait((listen,), facts, is_retry=is_retry)
 
-    def resume(self, call: Call, event: CallEvent) -> Outcome | None:
-        if is_silence(event):
-            return self.silence(call)
-        match event:
-            case DigitsEntered(digits):
-                return self._pressed(call, event, digits)
-            case SpeechHeard():
-                return self._said(call, event)
-            case _:
-                return None
-
     def ways(self) -> Iterator[Way]:
         yield Way("then", self.next, ("next",))
         if self.choices:
@@ -116,22 +105,18 @@ class LanguageNode(AskingNode):
     def ask_again(self, call: Call, fact: Fact, give_up: Target | None) -> Outcome:
         return super().ask_again(call, fact, give_up or self.next)
 
-    def _pressed(self, call: Call, event: DigitsEntered, key: str) -> Outcome:
+    def pressed(self, key: str) -> Outcome | None:
         for choice in self.choices:
             if choice.key == key:
                 return self._go(choice.language, (KeyPressed(self.id, key),))
-        return self.person_asked(call, event) or self.misunderstood(call, key, "no such choice")
+        return None
 
-    def _said(self, call: Call, event: SpeechHeard) -> Outcome:
-        if not is_sure(event, self.min_confidence):
-            return self.misunderstood(call, event.text, "not heard clearly", event.confidence)
-        found = best_choice(event.text, {choice.language: choice.phrases() for choice in self.choices})
-        if found:
-            language, phrase = found
-            return self._go(language, (WordsUnderstood(self.id, event.text, phrase, event.confidence),))
-        return self.person_asked(call, event) or self.misunderstood(
-            call, event.text, "no such choice", event.confidence
-        )
+    def said(self, call: Call, heard: SpeechHeard) -> Outcome | None:
+        found = best_choice(heard.text, {choice.language: choice.phrases() for choice in self.choices})
+        if not found:
+            return None
+        language, phrase = found
+        return self._go(language, (WordsUnderstood(self.id, heard.text, phrase, heard.confidence),))
 
     def _go(self, language: str, facts: tuple[Fact, ...]) -> Outcome:
         return Go(self.next, facts=(*facts, LanguageChosen(language)), language=language)

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from ivr_flows.events import CallEvent, DigitsEntered, SpeechHeard
+from ivr_flows.events import SpeechHeard
 from ivr_flows.facts import Fact, KeyPressed, WordsUnderstood
 from ivr_flows.instructions import InputKind, Listen, Prompt
-from ivr_flows.nodes.asking import PERSON_KEY, AskingNode, is_silence, is_sure
+from ivr_flows.nodes.asking import PERSON_KEY, ChoosingNode
 from ivr_flows.nodes.base import Call, Go, Outcome, Part, Wait, Way
 from ivr_flows.patterns import KEY_PATTERN
 from ivr_flows.spoken import PERSON_WORDS, best_choice, key_said
@@ -37,7 +37,7 @@ class Choice(Part):
     """The node this choice leads to."""
 
 
-class MenuNode(AskingNode):
+class MenuNode(ChoosingNode):
     """Let the caller choose by key or by word.
 
         main_menu:
@@ -66,17 +66,6 @@ class MenuNode(AskingNode):
     ) -> Outcome:
         return Wait((self._listen(call, (*lead, *call.prompt(self.prompt))),), facts, is_retry=is_retry)
 
-    def resume(self, call: Call, event: CallEvent) -> Outcome | None:
-        if is_silence(event):
-            return self.silence(call)
-        match event:
-            case DigitsEntered(digits):
-                return self._pressed(call, event, digits)
-            case SpeechHeard():
-                return self._said(call, event)
-            case _:
-                return None
-
     def ways(self) -> Iterator[Way]:
         for index, choice in enumerate(self.choices):
             words = ", ".join(next(iter(choice.words.by_language.values()))) if choice.words else ""
@@ -86,24 +75,17 @@ class MenuNode(AskingNode):
             yield Way(label, choice.to, ("choices", index, "to"))
         yield from self.asking_ways()
 
-    def _pressed(self, call: Call, event: DigitsEntered, key: str) -> Outcome:
+    def pressed(self, key: str) -> Outcome | None:
         choice = self._by_key().get(key)
-        if choice:
-            return Go(choice.to, facts=(KeyPressed(self.id, key),))
-        return self.person_asked(call, event) or self.misunderstood(call, key, "no such choice")
+        return Go(choice.to, facts=(KeyPressed(self.id, key),)) if choice else None
 
-    def _said(self, call: Call, event: SpeechHeard) -> Outcome:
-        if not is_sure(event, self.min_confidence):
-            return self.misunderstood(call, event.text, "not heard clearly", event.confidence)
-        found = best_choice(event.text, self._phrases(call.language)) or self._key_named(event.text, call.language)
-        if found:
-            index, phrase = found
-            return Go(
-                self.choices[int(index)].to, facts=(WordsUnderstood(self.id, event.text, phrase, event.confidence),)
-            )
-        return self.person_asked(call, event) or self.misunderstood(
-            call, event.text, "no such choice", event.confidence
-        )
+    def said(self, call: Call, heard: SpeechHeard) -> Outcome | None:
+        found = best_choice(heard.text, self._phrases(call.language)) or self._key_named(heard.text, call.language)
+        if not found:
+            return None
+        index, phrase = found
+        understood = WordsUnderstood(self.id, heard.text, phrase, heard.confidence)
+        return Go(self.choices[int(index)].to, facts=(understood,))
 
     def _key_named(self, heard: str, language: str) -> tuple[str, str] | None:
         key = key_said(heard, language)

@@ -10,7 +10,7 @@ from pydantic import Field
 from ivr_flows.events import CallEvent, DigitsEntered, SpeechHeard
 from ivr_flows.facts import MASK, Fact, VerificationFailed, VerificationLocked, VerificationPassed
 from ivr_flows.instructions import InputKind, Listen, Prompt
-from ivr_flows.nodes.asking import AskingNode, is_silence, is_sure
+from ivr_flows.nodes.asking import QuestionNode, is_silence, is_sure
 from ivr_flows.nodes.base import Call, Go, Outcome, Wait, Way
 from ivr_flows.patterns import VariableName
 from ivr_flows.spoken import digits_said, words_of
@@ -19,7 +19,7 @@ from ivr_flows.texts import PromptText, Target, Text
 PIN_KEYS = "0123456789"
 
 
-class VerifyNode(AskingNode):
+class VerifyNode(QuestionNode):
     """Check that the caller knows a PIN, or a fact of the customer's record.
 
         check_pin:

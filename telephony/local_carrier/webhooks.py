@@ -100,7 +100,7 @@ def overridden(limits: Limits, fragment: str) -> Limits:
 
 
 class Webhooks:
-    """The carrier's way out to applications: one pool of connections, one signing token."""
+    """The carrier's way out to applications: one connector, one signing token."""
 
     def __init__(self, auth_token: str, limit_s: float) -> None:
         self._auth_token = auth_token
@@ -111,7 +111,9 @@ class Webhooks:
     def conversation(self) -> Conversation:
         """A fresh jar of cookies: one for each call."""
         if self._connector is None:
-            self._connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
+            # A connection for each request. One that was kept open may be to a process that has just died, and then
+            # the fallback, which is there for that case, would be asked of the dead one too.
+            self._connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, force_close=True)
         return Conversation(self, self._connector)
 
     def signature(self, url: str, parameters: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from app.db import unit_of_work
 from app.interactions.models import Interaction, Message
 from digital_channels.jobs import SmsHands
 from tests.digital_channels.conftest import Post, inbound_form, the_message
+from tests.digital_channels.test_sending import jobs_waiting
 from tests.support.odd_carrier import OddCarrier
 from tests.support.people import CALLER, OURS
 
@@ -194,6 +195,16 @@ def test_an_undelivered_text_says_why(signed: Post, queued: int, hands: SmsHands
 def test_a_callback_before_the_answer_of_the_send_is_kept(signed: Post, queued: int, carrier: OddCarrier) -> None:
     signed(f"/sms/status/{queued}", status_form("SM" + "5e" * 16, "sent"))
     assert (the_message().status, the_message().provider_id) == ("sent", "SM" + "5e" * 16)
+    assert "sms.follow" in jobs_waiting(), "whoever sent it may be dead, and the next callback may be lost"
+
+
+def test_an_end_is_asked_for_by_one_job_whoever_learns_of_the_text_first(
+    signed: Post, queued: int, hands: SmsHands, carrier: OddCarrier
+) -> None:
+    hands.send(queued)
+    signed(f"/sms/status/{queued}", status_form(carrier.messages[0]["sid"], "sent"))
+    hands.send(queued)
+    assert jobs_waiting().count("sms.follow") == 1
 
 
 def test_a_callback_of_another_message_changes_nothing(

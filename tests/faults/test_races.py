@@ -77,11 +77,12 @@ def test_a_web_that_stalls_past_the_carriers_patience_changes_nothing_when_it_wa
     stalled = house.processes["web"]
     house.front.backends.remove(house.port("web"))
     house.front.backends.insert(0, house.port("web"))
+    taken_before = house.front.taken[house.port("web")]
     os.kill(stalled.pid, signal.SIGSTOP)
     try:
         caller = house.phone(CALLER)
         caller.dial(LINE)
-        house.until(lambda: house.front.taken[house.port("web")] > 0, "the stalled web has the call")
+        house.until(lambda: house.front.taken[house.port("web")] > taken_before, "the stalled web has the call")
         house.front.backends.remove(house.port("web"))  # the balancer notices
         caller.wait_for("answered")
     finally:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import threading
 from collections import Counter
+from dataclasses import dataclass
 
 CHUNK_BYTES = 65536
 REST_S = 1.0
-"""How long a backend that broke off without a word is passed over: it is dying, though its port may still be open."""
+"""How long a backend that broke off is passed over: it is dying, though its port may still be open."""
 
 
 class FrontDoor:
@@ -63,7 +65,7 @@ class FrontDoor:
         answered = asyncio.create_task(_pump(there[0], writer))
         try:
             await asyncio.wait([asked, answered], return_when=asyncio.FIRST_COMPLETED)
-            if answered.done() and not answered.result():
+            if answered.done() and answered.result().broke_off:
                 self._rests_until[port] = self._loop.time() + REST_S
         finally:
             for way in (asked, answered):
@@ -77,12 +79,28 @@ class FrontDoor:
         return sorted(self.backends, key=lambda port: self._rests_until.get(port, 0) > now)
 
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> int:
-    """Pass on what comes until its end; how many bytes."""
-    passed = 0
+@dataclass
+class _Passed:
+    """What came one way on a connection: how it began, and how many bytes in all."""
+
+    began: bytes = b""
+    count: int = 0
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether nothing came, or less than the first answer said."""
+        head, _, _ = self.began.partition(b"\r\n\r\n")
+        told = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        return self.count < (len(head) + 4 + int(told[1]) if told else 1)
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> _Passed:
+    """Pass on what comes until its end."""
+    passed = _Passed()
     with contextlib.suppress(OSError):
         while data := await source.read(CHUNK_BYTES):
-            passed += len(data)
+            passed.began = passed.began or data
+            passed.count += len(data)
             sink.write(data)
             await sink.drain()
     return passed

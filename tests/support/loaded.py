@@ -9,6 +9,7 @@ import digital_channels
 import ivr_flows
 import recordings
 import telephony
+from app.guarded_http import usual_trust
 
 ELSEWHERE = {"app.migrations", "telephony.local_carrier", "telephony.speech"}
 
@@ -24,3 +25,4 @@ def load(package: ModuleType) -> None:
 
 for room in (app, ivr_flows, telephony, digital_channels, recordings):
     load(room)
+usual_trust()

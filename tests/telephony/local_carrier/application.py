@@ -25,6 +25,8 @@ class Asked:
     params: dict[str, str]
     headers: dict[str, str]
     at: float
+    nth: int
+    """1 for the first request of its connection."""
 
     def is_signed_by(self, auth_token: str) -> bool:
         """Whether the official validator accepts it."""
@@ -101,6 +103,7 @@ class Application:
     def _handler(application) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            served = 0
 
             def do_GET(self) -> None:
                 self._serve()
@@ -112,6 +115,7 @@ class Application:
                 pass
 
             def _serve(self) -> None:
+                self.served += 1
                 parts = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
                 pairs = parse_qsl(parts.query if self.command == "GET" else body, keep_blank_values=True)
@@ -122,6 +126,7 @@ class Application:
                     dict(pairs),
                     {name.lower(): value for name, value in self.headers.items()},
                     time.monotonic(),
+                    self.served,
                 )
                 with application._news:
                     application.asked.append(asked)

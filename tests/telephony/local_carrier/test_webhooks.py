@@ -198,6 +198,18 @@ def test_without_a_fallback_the_caller_is_told_and_hung_up(application, phones, 
     assert caller.wait_for("ended", timeout_s=60)["status"] == "completed"
 
 
+def test_no_request_relies_on_an_earlier_ones_connection_whose_server_may_have_died_since(application, phones, line):
+    application.on("/voice", "<Redirect>/second</Redirect>")
+    application.on("/second", Answer(b"", status=500))
+    application.on("/fallback", "<Hangup/>")
+    caller = phones.number()
+    caller.dial(line.number)
+    caller.wait_for("ended")
+    application.wait_for("/ended")
+    assert len(application.asked) >= 3
+    assert {asked.nth for asked in application.asked} == {1}
+
+
 def test_failed_status_callback_is_an_alert_and_harms_nothing(application, phones, line, client):
     application.on("/voice", "<Hangup/>")
     application.on("/ended", Answer(status=500))

@@ -87,7 +87,7 @@ def serve() -> tuple[Edge, Callable[[], None]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     edge.base = f"http://127.0.0.1:{server.server_address[1]}"
     return edge, server.shutdown
 

@@ -28,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         portal,
         postgres,
         routing,
+        supervisor,
     )
     from app.accounts.entry import PUBLIC, enter
     from app.flows import cli as flows_cli
@@ -49,6 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     portal.init(app)
     enter(app, health.bp, PUBLIC)
     desktop.init(app, settings)
+    supervisor.init(app, settings)
     admin.init(app, settings)
     flows.init(app, settings)
     cli.init(app)

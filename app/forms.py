@@ -89,6 +89,7 @@ _SENTENCES = {
     "greater_than_equal": N_("at least {ge}."),
     "less_than_equal": N_("at most {le}."),
     "value_error": "{error}.",
+    "flow": "{message}.",
 }
 
 

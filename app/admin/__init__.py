@@ -10,7 +10,8 @@ from app.config import Settings
 def init(app: Flask, settings: Settings) -> None:
     """Open the room. `app.extensions["speech_report"]` and `["our_numbers"]` are injected by the factory."""
     from app.accounts.entry import ADMIN, enter
-    from app.admin import entry_points, views
+    from app.admin import breaks, entry_points, hours, queues, skills, undo, views
 
     enter(app, views.bp, ADMIN)
-    enter(app, entry_points.bp, ADMIN)
+    for room in (entry_points, queues, skills, hours, breaks, undo):
+        enter(app, room.bp, ADMIN)

@@ -35,8 +35,9 @@ async function scripts() {
     splitting: true,
     chunkNames: "chunks/[name]-[hash]",
     entryPoints: [
-      ...["base", "phone", "desktop", "flows"].map((page) => ({ in: join(here, page, "main.ts"), out: page })),
+      ...["base", "phone", "desktop", "flows", "floor"].map((page) => ({ in: join(here, page, "main.ts"), out: page })),
       ...["list", "replay"].map((page) => ({ in: join(here, "flows", `${page}.ts`), out: `flows-${page}` })),
+      { in: join(here, "floor", "wall.ts"), out: "floor-wall" },
     ],
   });
   const alone = {

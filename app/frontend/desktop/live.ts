@@ -39,11 +39,13 @@ export class Live {
   private source: EventSource | null = null;
   private topics = "";
   private after: string;
+  private readonly kinds: string[];
   private up: boolean | null = null;
   private retry: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(after: string) {
+  constructor(after: string, kinds: string[] = KINDS) {
     this.after = after;
+    this.kinds = kinds;
   }
 
   /** Listens to exactly these topics from now on; what happened meanwhile is told first. */
@@ -67,7 +69,7 @@ export class Live {
       // The browser reconnects by itself after a broken line, but gives up when it was refused.
       if (source.readyState === EventSource.CLOSED) this.retry = setTimeout(() => this.open(), REOPEN_MS);
     };
-    for (const kind of KINDS) source.addEventListener(kind, (event) => this.heard(event as MessageEvent<string>));
+    for (const kind of this.kinds) source.addEventListener(kind, (event) => this.heard(event as MessageEvent<string>));
   }
 
   private heard(event: MessageEvent<string>): void {

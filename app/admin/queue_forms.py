@@ -1,0 +1,160 @@
+"""What the queue pages may send. Lists of a form come as `overflow-0-when`, `overflow-0-after_s`, …"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+
+from app.forms import Form, Words
+from app.routing.models import AtClose, Method, SkillRule, WrapUpMode
+from app.words import N_
+from ivr_flows.nodes.hours import known_zone
+from ivr_flows.patterns import NODE_ID_PATTERN
+
+MOST_ID = 2**63 - 1
+ROW = re.compile(r"(overflow|rings|value_rules)-(\d{1,2})-([a-z_]{1,20})\Z")
+
+Key = Annotated[Words, StringConstraints(pattern=NODE_ID_PATTERN, max_length=60)]
+Name = Annotated[Words, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\r\n\t]*$")]
+Id = Annotated[int, Field(ge=1, le=MOST_ID)]
+DAY_S = 86_400
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Empty = BeforeValidator(_none_if_empty)
+
+
+def _listed(value: Any) -> Any:
+    """`french, fibre` as people write it."""
+    return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
+
+
+class Step(Form):
+    """One way out of a queue: when, and where to."""
+
+    when: Literal["after_s", "ewt_over_s", "no_agents", "always"]
+    seconds: Annotated[Annotated[int, Field(ge=0, le=DAY_S)] | None, Empty] = None
+    action: Literal["queue", "callback", "voicemail", "hang_up"]
+    target: Annotated[Annotated[Words, StringConstraints(max_length=60)] | None, Empty] = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Step:
+        if self.when in ("after_s", "ewt_over_s") and self.seconds is None:
+            raise ValueError(N_("this step needs its seconds"))
+        if self.action == "queue" and not self.target:
+            raise ValueError(N_("this step needs the queue it leads to"))
+        return self
+
+
+class Ring(Form):
+    """One ring of a bullseye: how long, and which skills are not needed after it."""
+
+    stay_s: Annotated[int, Field(ge=1, le=3600)]
+    drop: Annotated[list[Key], BeforeValidator(_listed), Field(max_length=20)] = Field(default_factory=list)
+
+
+class ValueRule(Form):
+    """Minutes of priority for contacts of a tier."""
+
+    tier: Annotated[Words, StringConstraints(min_length=1, max_length=60)]
+    priority_min: Annotated[int, Field(ge=-60, le=1440)]
+
+
+class NewQueueForm(Form):
+    key: Key
+    name: Name
+
+
+class QueueForm(Form):
+    """All settings of a queue. Seconds, unless the name says otherwise."""
+
+    seen: Annotated[str, StringConstraints(max_length=64)] | None = None
+    """What the page was drawn from."""
+    name: Name
+    active: bool = True
+    method: Method = Method.LONGEST_IDLE
+    skill_rule: SkillRule = SkillRule.ALL
+    ring_s: Annotated[int, Field(ge=5, le=120)] = 20
+    ring_group_n: Annotated[int, Field(ge=1, le=50)] = 1
+    retry_cooldown_s: Annotated[int, Field(ge=0, le=3600)] = 30
+    rest_s: Annotated[int, Field(ge=0, le=3600)] = 0
+    sticky_s: Annotated[int, Field(ge=0, le=3600)] = 0
+    sticky_days: Annotated[int, Field(ge=1, le=365)] = 7
+    voice_reserve_s: Annotated[int, Field(ge=0, le=3600)] = 20
+    weight: Annotated[int, Field(ge=0, le=DAY_S)] = 0
+    value_rules: Annotated[list[ValueRule], Field(max_length=20)] = Field(default_factory=list)
+    rings: Annotated[list[Ring], Field(max_length=6)] = Field(default_factory=list)
+    max_wait_s: Annotated[int, Field(ge=10, le=DAY_S)] = 1200
+    max_length: Annotated[int, Field(ge=1, le=10_000)] = 200
+    overflow: Annotated[list[Step], Field(max_length=10)] = Field(default_factory=list)
+    hours: Annotated[Key | None, Empty] = None
+    """The key of shared hours; None: always open; `own` keeps times of the queue's own."""
+    at_close: AtClose = AtClose.DRAIN
+    zone: Annotated[str, StringConstraints(max_length=60)] = "UTC"
+    wrap_up_mode: WrapUpMode = WrapUpMode.TIMED
+    wrap_up_s: Annotated[int, Field(ge=0, le=3600)] = 60
+    service_level_s: Annotated[int, Field(ge=1, le=DAY_S)] = 20
+    service_level_target: Annotated[int, Field(ge=1, le=100)] = 80
+    short_abandon_s: Annotated[int, Field(ge=0, le=600)] = 5
+    default_aht_s: Annotated[int, Field(ge=1, le=DAY_S)] = 240
+    alert_waiting: Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, Empty] = None
+    alert_oldest_wait_s: Annotated[Annotated[int, Field(ge=1, le=DAY_S)] | None, Empty] = None
+    alert_service_level: Annotated[Annotated[int, Field(ge=1, le=100)] | None, Empty] = None
+    alert_staffed: Annotated[Annotated[int, Field(ge=1, le=10_000)] | None, Empty] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rows(cls, sent: Any) -> Any:
+        """Gather the rows of a form; one whose first choice is empty was not filled in."""
+        if not isinstance(sent, dict):
+            return sent
+        rows: dict[str, dict[int, dict[str, Any]]] = {}
+        for name, value in sent.items():
+            if match := ROW.match(str(name)):
+                rows.setdefault(match[1], {}).setdefault(int(match[2]), {})[match[3]] = value
+        lists = {name: [row for _, row in sorted(found.items()) if _is_filled(row)] for name, found in rows.items()}
+        return sent | lists
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        return known_zone(zone)
+
+
+def _is_filled(row: dict[str, Any]) -> bool:
+    first = next((row[name] for name in ("when", "stay_s", "tier") if name in row), None)
+    return bool(str(first or "").strip())
+
+
+class MemberForm(Form):
+    user_id: Id
+    level: Annotated[int, Field(ge=1, le=9)] = 1
+    delay_s: Annotated[int, Field(ge=0, le=9999)] = 0
+
+
+def bounds(form: type[Form]) -> dict[str, tuple[int, int]]:
+    """The least and most of every number of a form, for the page's inputs."""
+    found = {}
+    for name, field in form.model_fields.items():
+        least = _limit(field.annotation, field.metadata, "ge")
+        most = _limit(field.annotation, field.metadata, "le")
+        if least is not None and most is not None:
+            found[name] = (least, most)
+    return found
+
+
+def _limit(annotation: Any, metadata: list[Any], name: str) -> int | None:
+    own = next((getattr(each, name) for each in metadata if hasattr(each, name)), None)
+    if own is not None:
+        return int(own)
+    for part in getattr(annotation, "__args__", ()):
+        for each in getattr(part, "__metadata__", ()):
+            for rule in (each, *getattr(each, "metadata", ())):
+                if hasattr(rule, name):
+                    return int(getattr(rule, name))
+    return None

@@ -1,0 +1,81 @@
+/** The floor of docs/contracts.md, as the pages read it. */
+
+export interface Contact {
+  interaction_id: string;
+  state: string;
+  channel: string;
+  direction?: string;
+  queue_id: number | null;
+  customer: string | null;
+  number: string;
+  since: string;
+  priority_min?: number;
+  is_callback?: boolean;
+  help?: { at: string; note: string | null } | null;
+  supervisors?: { id: number; name: string; mode: string }[];
+}
+
+export interface Agent {
+  id: number;
+  name: string;
+  status: string;
+  since: string | null;
+  presence: "available" | "break" | "offline";
+  reason: string | null;
+  next_presence: "available" | "break" | "offline" | null;
+  problem: string | null;
+  at_desk: boolean;
+  queues: number[];
+  work: Contact[];
+}
+
+export interface Queue {
+  id: number;
+  key: string;
+  name: string;
+  waiting: number;
+  oldest_since: string | null;
+  members: number;
+  staffed: number;
+  idle: number;
+  estimate_min: [number, number] | null;
+  service_level: number | null;
+  service_level_today: number | null;
+  target: number;
+  target_s: number;
+  answered_today: number;
+  abandoned_today: number;
+  callbacks_due: number;
+}
+
+export interface Alert {
+  id: number;
+  queue_id: number;
+  kind: "waiting" | "oldest_wait_s" | "service_level" | "staffed";
+  limit: number;
+  value: number;
+  since: string;
+  seen_by: string | null;
+}
+
+export interface Totals {
+  waiting: number;
+  oldest_since: string | null;
+  service_level: number | null;
+  service_level_today: number | null;
+  staffed: number;
+  ready: number;
+  answered_today: number;
+  abandoned_today: number;
+  callbacks_due: number;
+}
+
+export interface Floor {
+  agents: Agent[];
+  queues: Queue[];
+  waiting: Contact[];
+  alerts: Alert[];
+  totals: Totals;
+  server_time: string;
+  last_event_id: string;
+}

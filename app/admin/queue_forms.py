@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from app.forms import Form, Words
 from app.routing.models import AtClose, Method, SkillRule, WrapUpMode
-from app.words import N_
+from app.routing.overflow import read_steps
+from app.routing.score import read_value_rules
+from app.routing.skills import read_rings
 from ivr_flows.nodes.hours import known_zone
 from ivr_flows.patterns import NODE_ID_PATTERN
 
@@ -20,6 +22,7 @@ Key = Annotated[Words, StringConstraints(pattern=NODE_ID_PATTERN, max_length=60)
 Name = Annotated[Words, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\r\n\t]*$")]
 Id = Annotated[int, Field(ge=1, le=MOST_ID)]
 DAY_S = 86_400
+TIMED = ("after_s", "ewt_over_s")
 
 
 def _none_if_empty(value: Any) -> Any:
@@ -34,35 +37,53 @@ def _listed(value: Any) -> Any:
     return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
 
 
-class Step(Form):
-    """One way out of a queue: when, and where to."""
-
-    when: Literal["after_s", "ewt_over_s", "no_agents", "always"]
-    seconds: Annotated[Annotated[int, Field(ge=0, le=DAY_S)] | None, Empty] = None
-    action: Literal["queue", "callback", "voicemail", "hang_up"]
-    target: Annotated[Annotated[Words, StringConstraints(max_length=60)] | None, Empty] = None
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> Step:
-        if self.when in ("after_s", "ewt_over_s") and self.seconds is None:
-            raise ValueError(N_("this step needs its seconds"))
-        if self.action == "queue" and not self.target:
-            raise ValueError(N_("this step needs the queue it leads to"))
-        return self
+def _steps(value: Any) -> Any:
+    """Rows of the page, or steps as they are stored; checked by the router's own rules."""
+    if isinstance(value, list):
+        value = [_step(row) if isinstance(row, dict) and "when" in row else row for row in value]
+    read_steps(value)
+    return value
 
 
-class Ring(Form):
-    """One ring of a bullseye: how long, and which skills are not needed after it."""
+def _step(row: dict[str, Any]) -> dict[str, Any]:
+    when, seconds, target = str(row["when"]), row.get("seconds"), row.get("target")
+    kept: dict[str, Any] = {when: _whole(seconds) if when in TIMED else True, "action": row.get("action")}
+    return kept | ({"target": target} if target and row.get("action") == "queue" else {})
 
-    stay_s: Annotated[int, Field(ge=1, le=3600)]
-    drop: Annotated[list[Key], BeforeValidator(_listed), Field(max_length=20)] = Field(default_factory=list)
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and value.strip().isdecimal() and len(value) < 10 else value
 
 
-class ValueRule(Form):
-    """Minutes of priority for contacts of a tier."""
+def _rings(value: Any) -> Any:
+    if isinstance(value, list):
+        value = [
+            {"stay_s": _whole(row.get("stay_s")), "drop": _listed(row.get("drop"))} if isinstance(row, dict) else row
+            for row in value
+        ]
+    read_rings(value)
+    return value
 
-    tier: Annotated[Words, StringConstraints(min_length=1, max_length=60)]
-    priority_min: Annotated[int, Field(ge=-60, le=1440)]
+
+def _value_rules(value: Any) -> Any:
+    """`tier=gold, language=fr` as the page has it, or rules as they are stored."""
+    if isinstance(value, list):
+        value = [_value_rule(row) if isinstance(row, dict) and "words" in row else row for row in value]
+    return read_value_rules(value)
+
+
+def _value_rule(row: dict[str, Any]) -> dict[str, Any]:
+    words = [each.partition("=") for each in _listed(str(row["words"]))]
+    rule: dict[str, Any] = {name.strip(): fact.strip() for name, _equals, fact in words}
+    return rule | {"priority_min": _minutes(row.get("priority_min"))}
+
+
+def _minutes(value: Any) -> Any:
+    text = str(value).strip()
+    return int(text) if text.lstrip("-").isdecimal() and len(text) < 8 else value
+
+
+Rows = list[dict[str, Any]]
 
 
 class NewQueueForm(Form):
@@ -87,11 +108,11 @@ class QueueForm(Form):
     sticky_days: Annotated[int, Field(ge=1, le=365)] = 7
     voice_reserve_s: Annotated[int, Field(ge=0, le=3600)] = 20
     weight: Annotated[int, Field(ge=0, le=DAY_S)] = 0
-    value_rules: Annotated[list[ValueRule], Field(max_length=20)] = Field(default_factory=list)
-    rings: Annotated[list[Ring], Field(max_length=6)] = Field(default_factory=list)
+    value_rules: Annotated[Rows, BeforeValidator(_value_rules)] = Field(default_factory=list)
+    rings: Annotated[Rows, BeforeValidator(_rings)] = Field(default_factory=list)
     max_wait_s: Annotated[int, Field(ge=10, le=DAY_S)] = 1200
     max_length: Annotated[int, Field(ge=1, le=10_000)] = 200
-    overflow: Annotated[list[Step], Field(max_length=10)] = Field(default_factory=list)
+    overflow: Annotated[Rows, BeforeValidator(_steps)] = Field(default_factory=list)
     hours: Annotated[Key | None, Empty] = None
     """The key of shared hours; None: always open; `own` keeps times of the queue's own."""
     at_close: AtClose = AtClose.DRAIN
@@ -127,7 +148,7 @@ class QueueForm(Form):
 
 
 def _is_filled(row: dict[str, Any]) -> bool:
-    first = next((row[name] for name in ("when", "stay_s", "tier") if name in row), None)
+    first = next((row[name] for name in ("when", "stay_s", "words") if name in row), None)
     return bool(str(first or "").strip())
 
 

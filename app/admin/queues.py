@@ -14,7 +14,7 @@ from app.accounts.models import User
 from app.admin import changes
 from app.admin.changes import Standing, Thing, change, fingerprint, history, refuse_the_late, register
 from app.admin.pages import careful, done, me, people
-from app.admin.queue_forms import MOST_ID, MemberForm, NewQueueForm, QueueForm, Step, bounds
+from app.admin.queue_forms import MOST_ID, MemberForm, NewQueueForm, QueueForm, bounds
 from app.db import request_session, unit_of_work
 from app.forms import BadInput, Refusal, parse
 from app.interactions.models import Interaction, Segment
@@ -212,14 +212,14 @@ def _standing(session: Session, queue_id: int) -> Standing:
 
 def _settings(session: Session, form: QueueForm, before: Standing) -> Standing:
     """The form as it is kept."""
-    sent = form.model_dump(mode="json", exclude={"seen", "hours", "overflow", "alerts"})
+    _refuse_unknown_targets(session, form.overflow)
+    sent = form.model_dump(mode="json", exclude={"seen", "hours", "alerts"})
     limits = {name.removeprefix("alert_"): sent.pop(name) for name in list(sent) if name.startswith("alert_")}
     return (
         before
         | sent
         | {
             "hours": _hours(session, form.hours, before),
-            "overflow": [_step(session, step) for step in form.overflow],
             "alerts": {name: limit for name, limit in limits.items() if limit is not None},
         }
     )
@@ -236,15 +236,11 @@ def _hours(session: Session, key: str | None, before: Standing) -> dict[str, Any
     return {"use": key}
 
 
-def _step(session: Session, step: Step) -> dict[str, Any]:
-    """As the router keeps it: {"after_s": 30, "action": "queue", "target": "support"}."""
-    when: Any = step.seconds if step.when in ("after_s", "ewt_over_s") else True
-    kept = {step.when: when, "action": step.action}
-    if step.action == "queue":
-        if not session.scalars(select(Queue.id).where(Queue.key == step.target)).first():
-            raise BadInput("overflow", _("There is no queue %(key)s.", key=str(step.target)[:60]))
-        kept["target"] = step.target
-    return kept
+def _refuse_unknown_targets(session: Session, steps: list[dict[str, Any]]) -> None:
+    known = set(session.scalars(select(Queue.key)))
+    for step in steps:
+        if step["action"] == "queue" and step["target"] not in known:
+            raise BadInput("overflow", _("There is no queue %(key)s.", key=str(step["target"])[:60]))
 
 
 def _listed(session: Session) -> list[dict[str, Any]]:

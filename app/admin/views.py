@@ -15,15 +15,17 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.accounts.people import PersonRefused, add_person, new_password, set_active, set_password, set_roles
+from app.admin.changes import change
 from app.admin.entry_points import told
 from app.admin.forms import ActiveForm, MemberForm, NumberForm, PersonForm, chosen
+from app.admin.queues import MEMBER
 from app.admin.system import system_report
 from app.db import request_session, unit_of_work
 from app.forms import BadInput, Refusal, parse
 from app.numbers import NumberRefused, Numbers
 from app.pages import wants_json
 from app.routing.members import set_member
-from app.routing.models import Queue
+from app.routing.models import Queue, QueueMember
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -108,8 +110,11 @@ def change_member(queue_id: int) -> ResponseReturnValue:
     """`{user_id, member}`: into the queue or out of it."""
     form = parse(MemberForm)
     with unit_of_work() as session:
-        queue, user = _found(session, Queue, queue_id), _found(session, User, form.user_id)
-        set_member(session, queue, user, form.member, actor=_me())
+        _found(session, Queue, queue_id)
+        user = _found(session, User, form.user_id)
+        key, inside = f"{queue_id}:{user.id}", session.get(QueueMember, (queue_id, user.id)) is not None
+        if form.member != inside:
+            change(session, MEMBER, key, {"level": 1, "delay_s": 0} if form.member else None, actor=_me())
     return _back("people")
 
 

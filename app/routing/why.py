@@ -179,4 +179,4 @@ def _line(user_id: int, name: str, full_code: str, names: Mapping[int, str]) -> 
 
 def _names(session: Session, user_ids: Iterable[int]) -> dict[int, str]:
     rows = session.execute(select(User.id, User.name).where(User.id.in_(set(user_ids))))
-    return dict(rows.tuples())
+    return dict(rows.tuples().all())

@@ -30,6 +30,7 @@ FROM_WORK = {
 
 STATUSES = (
     "ready",
+    "resting",
     "ringing",
     "talking",
     "held",
@@ -54,7 +55,9 @@ def agents(session: Session) -> list[dict[str, Any]]:
     return [_agent(row, queues.get(row.id, []), ringing.get(row.id, []) + work.get(row.id, [])) for row in rows]
 
 
-def status_of(presence: str, *, not_responding: bool, can_ring: bool, work: Iterable[str]) -> str:
+def status_of(
+    presence: str, *, not_responding: bool, can_ring: bool, work: Iterable[str], resting: bool = False
+) -> str:
     """What an agent does, in one of STATUSES: work at hand before a call that rings, and that before all else."""
     at_hand = set(work)
     for state, status in FROM_WORK.items():
@@ -66,7 +69,9 @@ def status_of(presence: str, *, not_responding: bool, can_ring: bool, work: Iter
         return presence
     if not_responding:
         return "not_responding"
-    return "ready" if can_ring else "unreachable"
+    if not can_ring:
+        return "unreachable"
+    return "resting" if resting else "ready"
 
 
 def _agent(row: Row[Any], queues: list[int], work: list[dict[str, Any]]) -> dict[str, Any]:
@@ -75,6 +80,7 @@ def _agent(row: Row[Any], queues: list[int], work: list[dict[str, Any]]) -> dict
         presence,
         not_responding=bool(row.not_responding),
         can_ring=row.can_ring,
+        resting=bool(row.resting),
         work=[each["state"] for each in work],
     )
     return {
@@ -131,6 +137,7 @@ def _everybody() -> Select[Any]:
             AgentState.not_responding,
             AgentState.changed_at,
             AgentState.idle_since,
+            (AgentState.rest_until > func.clock_timestamp()).label("resting"),
             select(AgentSession.id).where(own_tab, is_live()).exists().label("can_ring"),
             select(AgentSession.id).where(alive).exists().label("at_desk"),
             trouble.scalar_subquery().label("problem"),

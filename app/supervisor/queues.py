@@ -16,7 +16,7 @@ from app.callbacks.models import TRYING, Callback, CallbackState
 from app.customers.models import Customer
 from app.db import database_now
 from app.interactions.models import Interaction, Segment, State
-from app.routing.dispatch import is_free, is_live, urgency
+from app.routing.dispatch import is_free, is_live
 from app.routing.models import AgentSession, AgentState, Offer, OfferState, Presence, Queue, QueueMember
 from app.routing.wait import HANDLING, LAST_CONTACTS, LOOK_BACK, estimate_s, spoken_range
 
@@ -124,7 +124,9 @@ def waiting_contacts(session: Session) -> list[dict[str, Any]]:
         .distinct(Interaction.id)
     )
     found = [
-        *session.execute(in_queue.order_by(*urgency()).limit(MOST_WAITING)),
+        *session.execute(
+            in_queue.order_by(Interaction.counted_from, Interaction.virtual_start, Interaction.id).limit(MOST_WAITING)
+        ),
         *session.execute(rings.limit(MOST_WAITING)),
     ]
     found.sort(key=lambda row: row.virtual_start or row.created_at)
@@ -184,7 +186,7 @@ def _callbacks(session: Session) -> dict[int, int]:
     """Callbacks whose time has come, dialled or not, that nobody has been connected to."""
     open_now = Callback.state.in_((CallbackState.DUE, *TRYING))
     rows = session.execute(select(Callback.queue_id, func.count()).where(open_now).group_by(Callback.queue_id))
-    return {queue_id: count for queue_id, count in rows}
+    return dict(row._tuple() for row in rows)
 
 
 def _staff(session: Session) -> dict[int, tuple[int, int, int]]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import uuid
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, current_app, jsonify, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from app.accounts.entry import ADMIN, has_role
 from app.db import request_session, unit_of_work
 from app.forms import Refusal, parse
+from app.pages import wants_json
 from app.routing.break_reasons import break_reasons
 from app.routing.presence import PresenceError
+from app.routing.why import explain
 from app.supervisor import steer
 from app.supervisor.alerts import see_alert
 from app.supervisor.floor import Floor, Lookout
 from app.supervisor.forms import MOST_ID, CompleteForm, PresenceForm, PullForm, RequeueForm, WallForm
+from app.supervisor.reasons import reasons
 
 bp = Blueprint("supervisor", __name__, url_prefix="/supervisor")
 
@@ -47,6 +50,19 @@ def wall() -> ResponseReturnValue:
 def floor() -> ResponseReturnValue:
     """All that the pages draw themselves from."""
     return _look()
+
+
+@bp.get("/why/<uuid:interaction_id>")
+def why(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """supervisor/why.html: who could take a contact now, and why each of its offers went where it went; or as JSON."""
+    session = request_session()
+    found = explain(session, interaction_id)
+    if found is None:
+        raise Refusal(404, "not_found", "There is no such contact.")
+    shown = reasons(session, found)
+    if wants_json():
+        return jsonify(shown)
+    return render_template("supervisor/why.html", why=shown, is_admin=has_role(current_user, ADMIN))
 
 
 @bp.post("/agents/<int:user_id>/presence")

@@ -63,7 +63,7 @@ class Furnished:
 
 def furnish(session: Session, *, agents: int = 200, waiting: int = 14, past: int = 400) -> Furnished:
     """Everything that `SPREAD` names, the same each time."""
-    dice = random.Random(7)  # noqa: S311 - a demonstration, no secret
+    dice = random.Random(7)
     made, now = Furnished(), database_now(session)
     for name in QUEUES:
         queue = Queue(key=f"q{len(made.queues)}", name=name, service_level_s=20, service_level_target=80)

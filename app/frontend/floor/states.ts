@@ -17,6 +17,7 @@ export const STATES: Record<string, Look> = {
   talking: { word: mark("At work"), icon: "phone", look: "is-busy" },
   held: { word: mark("On hold"), icon: "player-pause", look: "is-busy" },
   wrapping: { word: mark("Wrap-up"), icon: "checklist", look: "is-wrap" },
+  resting: { word: mark("Rests after work"), icon: "hourglass", look: "is-wrap" },
   ready: { word: mark("Ready"), icon: "circle-check", look: "is-ready" },
   break: { word: mark("On a break"), icon: "coffee", look: "is-away" },
   offline: { word: mark("Off shift"), icon: "power", look: "is-away" },

@@ -37,6 +37,7 @@ STANDINGS: list[tuple[str, dict[str, Any]]] = [
     ("offline", {"presence": "offline", "not_responding": False, "can_ring": False, "work": []}),
     ("break", {"presence": "break", "not_responding": False, "can_ring": True, "work": []}),
     ("ready", {"presence": "available", "not_responding": False, "can_ring": True, "work": []}),
+    ("resting", {"presence": "available", "not_responding": False, "can_ring": True, "work": [], "resting": True}),
     ("unreachable", {"presence": "available", "not_responding": False, "can_ring": False, "work": []}),
     ("not_responding", {"presence": "available", "not_responding": True, "can_ring": True, "work": []}),
     ("ringing", {"presence": "available", "not_responding": False, "can_ring": True, "work": ["offered"]}),

@@ -311,7 +311,7 @@ def test_two_supervisors_who_pull_at_once_ring_one_phone(sam: Browser, ana: Brow
 
     at_once(by(ana.user_id), by(bo.user_id))
     with unit_of_work() as session:
-        ringing = [each for each in events_named(session, "offer.made")]
+        ringing = list(events_named(session, "offer.made"))
         ended = events_named(session, "offer.ended")
         assert len(ringing) - len(ended) == 1, "the later one rings, the earlier was taken back"
     assert standing(call).state == "offered"

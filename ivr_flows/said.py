@@ -22,7 +22,7 @@ class Said(str):
     values: Mapping[str, Any]
 
 
-def said(pattern: str, **values: Any) -> Said:
+def said(pattern: str, /, **values: Any) -> Said:
     """The sentence of this pattern, with {name} or {name:,} for a value. Other braces mean themselves."""
     made = Said(_filled(pattern, values, str))
     made.pattern, made.values = pattern, values
@@ -35,7 +35,7 @@ def together(parts: Iterable[str], between: str = " ") -> Said:
     return said(between.join(f"{{{name}}}" for name in values), **values)
 
 
-def wrong(pattern: str, **values: Any) -> PydanticCustomError:
+def wrong(pattern: str, /, **values: Any) -> PydanticCustomError:
     """A fault for a pydantic validator to raise; the loader gives it its place."""
     sentence = said(pattern, **values)
     return PydanticCustomError("flow", "{said}", {"said": sentence})

@@ -149,7 +149,7 @@ class FlowStore:
         self._monotonic = monotonic
         self._lock = threading.RLock()
         self._checked_at: float | None = None
-        self._seen: dict[str, object] = {}
+        self._seen: Mapping[str, object] = {}
         self._shared: dict[str, tuple[int, int, int] | None] = {}  # the files that flows include
         self._surroundings: object = None  # the flows and queues that the files were last checked against
         self._current: Mapping[str, str] = {}  # what the archive says is live

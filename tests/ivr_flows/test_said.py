@@ -53,6 +53,10 @@ def test_what_an_author_wrote_is_never_a_pattern(hostile: str) -> None:
     assert in_german(made) == f"kein Schritt „{hostile}“"
 
 
+def test_any_name_may_stand_in_a_pattern() -> None:
+    assert said("must fit the pattern {pattern}", pattern="[a-z]") == "must fit the pattern [a-z]"
+
+
 def test_braces_that_are_no_blanks_stay() -> None:
     assert said("such as {press: 1} or {use: …}") == "such as {press: 1} or {use: …}"
 

@@ -9,10 +9,17 @@ from __future__ import annotations
 
 from flask_babel import gettext
 
+from ivr_flows.said import in_words
+
 
 def N_(text: str) -> str:
     """Mark a text for translation and return it as it is."""
     return text
+
+
+def flow_words(sentence: str) -> str:
+    """What the flow engine says of a fault or a change, in the language of whoever asks."""
+    return in_words(sentence, in_their_language)
 
 
 def in_their_language(text: str) -> str:

@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 from ivr_flows.faults import FlowError, short
 from ivr_flows.includes import parts_of
 from ivr_flows.nodes import KINDS
+from ivr_flows.said import Said, in_words, said, together
 from ivr_flows.schema import FlowHeader
 from ivr_flows.texts import PromptText, Target, Text, Words
 from ivr_flows.yaml_reader import read_yaml
@@ -30,12 +31,12 @@ MOST_CHANGES = 1000
 _SAYS = {"say": "prompt", "play": "prompt"}
 """Kinds whose text is all they are: people call the whole node a prompt."""
 _WAYS = {
-    "no_input": "no answer",
-    "no_match": "not understood",
-    "person": "asking for a person",
-    "unanswered": "nobody answering",
-    "no_number": "a caller without a number",
-    "fallback": "what cannot be done",
+    "no_input": said("no answer"),
+    "no_match": said("not understood"),
+    "person": said("asking for a person"),
+    "unanswered": said("nobody answering"),
+    "no_number": said("a caller without a number"),
+    "fallback": said("what cannot be done"),
 }
 """Fields that name a way out, as one says them before "now goes to"."""
 _UNITS = {"_s": "s", "_min": "min", "_ms": "ms", "_h": "h", "_days": "days", "_percent": "%"}
@@ -53,8 +54,9 @@ class Change:
     how: How
     words: str
 
-    def to_json(self) -> dict[str, Any]:
-        return {"node": self.node, "how": self.how, "words": self.words}
+    def to_json(self, translate: Callable[[str], str] = str) -> dict[str, Any]:
+        """`translate` says a pattern in the reader's language."""
+        return {"node": self.node, "how": self.how, "words": in_words(self.words, translate)}
 
 
 def changes(old: str, new: str) -> list[Change]:
@@ -67,7 +69,7 @@ def changes(old: str, new: str) -> list[Change]:
     found = [*_compared(old, new)]
     for name in _keys(shared, sharing):
         for change in _compared(shared.get(name, ""), sharing.get(name, "")):
-            found.append(Change("", change.how, f"{change.words} (in {name})"))
+            found.append(Change("", change.how, said("{what} (in {file})", what=change.words, file=name)))
     return found[:MOST_CHANGES]
 
 
@@ -76,7 +78,11 @@ def _compared(old: str, new: str) -> Iterator[Change]:
         before, after = _mapping(old), _mapping(new)
     except FlowError as error:
         place = error.faults[0]
-        words = f"cannot be compared in words while line {place.line} cannot be read: {place.message}"
+        words = said(
+            "cannot be compared in words while line {line} cannot be read: {problem}",
+            line=place.line,
+            problem=place.message,
+        )
         yield Change("", "changed", words)
         return
     yield from _Comparison(before, after).all()
@@ -115,12 +121,16 @@ class _Comparison:
         for how, words in self._head():
             yield Change("", how, words)
         for old_id, new_id in self.renamed.items():
-            yield Change(new_id, "changed", f"{_head_of(old_id, self.new_nodes[new_id])} is now called {new_id}")
+            yield Change(
+                new_id,
+                "changed",
+                said("{node} is now called {name}", node=_head_of(old_id, self.new_nodes[new_id]), name=new_id),
+            )
         for id_, node in self.new_nodes.items():
             yield from self._node(id_, node)
         for id_, node in self.old_nodes.items():
             if id_ not in self.new_nodes:
-                yield Change(id_, "removed", f"{_head_of(id_, node)} removed")
+                yield Change(id_, "removed", _turned("removed", _head_of(id_, node)))
 
     def _head(self) -> Iterator[_Sentence]:
         fields = FlowHeader.model_fields
@@ -131,9 +141,9 @@ class _Comparison:
             if name in ("start", "fallback"):
                 old = self._named_now(old) if isinstance(old, str) else old
             if name == "start":
-                yield from _goes("calls", "start at", old, new)
+                yield from _goes("calls now start at {node}", "", old, new)
             elif name == "fallback":
-                yield from _goes("callers who need a person", "go to", old, new)
+                yield from _goes("callers who need a person now go to {node}", "", old, new)
             elif isinstance(old, dict) and isinstance(new, dict | object) and name in ("prompts", "hours"):
                 yield from self._shared(_singular(name), fields.get(name), old, new)
             elif name in ("prompts", "hours") and isinstance(new, dict):
@@ -149,19 +159,19 @@ class _Comparison:
         for name in _keys(old, new):
             if name not in old or name not in new:
                 how: How = "added" if name in new else "removed"
-                yield how, f"{what} {name} {how}"
+                yield how, _turned(how, f"{what} {name}")
                 continue
             for kind, words in self._value([], annotation, old[name], new[name]):
-                yield kind, f"{what} {name} {words}" if words.startswith("(") else f"{what} {name}: {words}"
+                yield kind, together([f"{what} {name}", words], " " if words.startswith("(") else ": ")
 
     def _node(self, id_: str, node: Mapping[str, Any]) -> Iterator[Change]:
         before = self.old_nodes.get(id_)
         if before is None:
-            yield Change(id_, "added", f"{_head_of(id_, node)} added")
+            yield Change(id_, "added", _turned("added", _head_of(id_, node)))
             return
         kind = str(node.get("kind", ""))
         if before.get("kind") != node.get("kind"):
-            yield Change(id_, "changed", f"{_head_of(id_, before)} is now a {kind or 'node without a kind'}")
+            yield Change(id_, "changed", _now_a(_head_of(id_, before), kind))
             return
         model = KINDS.get(kind)
         fields = model.model_fields if model else {}
@@ -169,8 +179,8 @@ class _Comparison:
             old, new = before.get(name, _MISSING), node.get(name, _MISSING)
             info = _field_named(fields, name)
             for _, words in self._field(name, info, old, new, said_by=_SAYS.get(kind, "")):
-                head = f"prompt {id_}" if words.startswith("(") else f"{_head_of(id_, node)}:"
-                yield Change(id_, "changed", f"{head} {words}")
+                head = said("prompt {name}", name=id_) if words.startswith("(") else f"{_head_of(id_, node)}:"
+                yield Change(id_, "changed", together([head, words]))
 
     def _named_now(self, id_: str) -> str:
         return self.renamed.get(id_, id_)
@@ -201,19 +211,19 @@ class _Comparison:
         elif isinstance(old, dict) and isinstance(new, dict):
             yield from self._parts(path, model, annotation, old, new)
         else:
-            yield _plain(" ".join(path), old, new, unit)
+            yield _plain(together(path), old, new, unit)
 
     def _spoken(self, path: list[str], old: Any, new: Any) -> Iterator[_Sentence]:
         if _used(new):
-            yield "changed", " ".join([*path, f"now says the shared prompt {_used(new)}"])
+            yield "changed", together([*path, said("now says the shared prompt {name}", name=_used(new))])
             return
         before, after = self._by_language(old), self._by_language(new)
         if _used(old):
             before = dict.fromkeys(after, "")
-        for how, verb in (("added", "added"), ("removed", "removed"), ("changed", "changed")):
+        for how in get_args(How):
             tags = [tag for tag in _keys(before, after) if _how(before.get(tag), after.get(tag)) == how]
             if tags:
-                yield how, " ".join([*path, f"({', '.join(tags)})", verb])  # type: ignore[misc]
+                yield how, _turned(how, together([*path, f"({', '.join(tags)})"]))
 
     def _by_language(self, prompt: Any) -> dict[str, str]:
         """Everything that is said or played, for each language; a bare text is in the flow's first."""
@@ -240,9 +250,12 @@ class _Comparison:
         for tag in _keys(before, after):
             more = [phrase for phrase in after.get(tag, ()) if phrase not in before.get(tag, ())]
             less = [phrase for phrase in before.get(tag, ()) if phrase not in after.get(tag, ())]
-            told = [f"now also {_quoted(more)}" if more else "", f"no longer {_quoted(less)}" if less else ""]
-            if more or less:
-                yield "changed", f"{' '.join([*path, f'({tag})'])} {', '.join(filter(None, told))}"
+            told = [
+                *([said("now also {phrases}", phrases=_quoted(more))] if more else []),
+                *([said("no longer {phrases}", phrases=_quoted(less))] if less else []),
+            ]
+            if told:
+                yield "changed", together([*path, f"({tag})", together(told, ", ")])
 
     def _phrases(self, words: Any) -> dict[str, list[str]]:
         if isinstance(words, list):
@@ -259,13 +272,13 @@ class _Comparison:
         for name in _keys(before, after):
             here = [*lead, name]
             if name not in before:
-                yield "added", f"{' '.join(here)} added{_leads_to(after[name])}"
+                yield "added", together([_turned("added", together(here)), _leads_to(after[name])], "")
             elif name not in after:
-                yield "removed", f"{' '.join(here)} is gone"
+                yield "removed", said("{what} is gone", what=together(here))
             else:
                 yield from self._parts(here, model, None, before[name], after[name])
         if [name for name in before if name in after] != [name for name in after if name in before]:
-            yield "changed", f"{' '.join(path)} in another order"
+            yield "changed", said("{what} in another order", what=together(path))
 
     def _parts(
         self, path: list[str], model: type[BaseModel] | None, annotation: Any, old: Any, new: Any
@@ -278,7 +291,7 @@ class _Comparison:
             leads = info.annotation if info is not None else _inside(annotation) if model is None else None
             if name in ("to", "next") or (leads is not None and _holds(leads, Target)):
                 path_there = path if info is not None or name in ("to", "next") else [*path, _said(str(name))]
-                yield from _goes(" ".join(path_there), "goes to", before, after)
+                yield from _goes("{what} now goes to {node}", together(path_there), before, after)
                 continue
             inner = info.annotation if info else _inside(annotation)
             if info is not None:
@@ -345,7 +358,7 @@ def _test_calls(old: Any, new: Any) -> Iterator[_Sentence]:
     for name in _keys(before, after):
         how = _how(before.get(name), after.get(name))
         if how:
-            yield how, f"test call “{short(name)}” {how}"
+            yield how, _turned(how, said("test call “{name}”", name=short(name)))
 
 
 def _way(name: str, old: Any, new: Any) -> Iterator[_Sentence]:
@@ -353,11 +366,11 @@ def _way(name: str, old: Any, new: Any) -> Iterator[_Sentence]:
     if _same(old, new):
         return
     if name == "next":
-        yield from _goes("now", "goes on to", old, new)
+        yield from _goes("now goes on to {node}", "", old, new)
     elif new is None and old is not None and name == "person":
-        yield "changed", f"{_WAYS[name]} is now off"
+        yield "changed", said("{what} is now off", what=_WAYS[name])
     else:
-        yield from _goes(_WAYS.get(name, _said(name)), "goes to", old, new)
+        yield from _goes("{what} now goes to {node}", _WAYS.get(name, _said(name)), old, new)
 
 
 def _used(prompt: Any) -> str:
@@ -365,31 +378,44 @@ def _used(prompt: Any) -> str:
     return short(prompt["use"]) if isinstance(prompt, dict) and set(prompt) == {"use"} else ""
 
 
-def _goes(who: str, verb: str, old: Any, new: Any) -> Iterator[_Sentence]:
-    if _same(old, new):
-        return
-    to = "the fallback" if new in (None, _MISSING) else short(new)
-    now = "" if who == "now" else "now "
-    yield "changed", f"{who} {now}{verb} {to}".strip()
+def _goes(pattern: str, what: str, old: Any, new: Any) -> Iterator[_Sentence]:
+    if not _same(old, new):
+        node = said("the fallback") if new in (None, _MISSING) else short(new)
+        yield "changed", said(pattern, what=what, node=node)
+
+
+def _turned(how: How, what: str) -> Said:
+    """What was added, removed or changed."""
+    match how:
+        case "added":
+            return said("{what} added", what=what)
+        case "removed":
+            return said("{what} removed", what=what)
+        case _:
+            return said("{what} changed", what=what)
+
+
+def _now_a(node: str, kind: str) -> Said:
+    return said("{node} is now a {kind}", node=node, kind=kind) if kind else said("{node} has no kind now", node=node)
 
 
 def _leads_to(entry: Any) -> str:
     to = entry.get("to", entry.get("next")) if isinstance(entry, dict) else None
-    return f": goes to {short(to)}" if isinstance(to, str) else ""
+    return said(": goes to {node}", node=short(to)) if isinstance(to, str) else ""
 
 
 def _plain(what: str, old: Any, new: Any, unit: str) -> _Sentence:
     if isinstance(old, bool) or isinstance(new, bool):
         old, new = (None if each is _MISSING else each for each in (old, new))
     if old is _MISSING or old is None:
-        return "changed", f"{what} set to {_shown(new, unit)}"
+        return "changed", said("{what} set to {value}", what=what, value=_shown(new, unit))
     if new is _MISSING or new is None:
-        return "changed", f"{what} no longer set (was {_shown(old, unit)})"
+        return "changed", said("{what} no longer set (was {value})", what=what, value=_shown(old, unit))
     if _is_number(old) and _is_number(new) and unit:
-        return "changed", f"{what} {_amounts(old, new, unit)}"
+        return "changed", together([what, _amounts(old, new, unit)])
     if _is_long(old) or _is_long(new):
-        return "changed", f"{what} changed"
-    return "changed", f"{what} {_shown(old)} → {_shown(new)}"
+        return "changed", _turned("changed", what)
+    return "changed", together([what, _shown(old), "→", _shown(new)])
 
 
 def _amounts(old: float, new: float, unit: str) -> str:
@@ -402,15 +428,16 @@ def _amounts(old: float, new: float, unit: str) -> str:
 def _shown(value: Any, unit: str = "") -> str:
     match value:
         case bool():
-            return "yes" if value else "no"
+            return said("yes") if value else said("no")
         case int() | float():
             return (
                 f"{value / 60:g} min" if unit == "s" and value >= 60 and not value % 60 else f"{value:g} {unit}".strip()
             )
         case list():
-            return ", ".join(map(_shown, value)) or "nothing"
+            return together(map(_shown, value), ", ") if value else said("nothing")
         case dict():
-            return ", ".join(f"{key}: {_shown(item)}" for key, item in value.items()) or "nothing"
+            named = (together([str(key), _shown(item)], ": ") for key, item in value.items())
+            return together(named, ", ") if value else said("nothing")
         case _:
             return short(value)
 

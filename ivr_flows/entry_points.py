@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ivr_flows.faults import Fault, FlowError, nearest
 from ivr_flows.loader import faults_from_pydantic, read_flow_text
 from ivr_flows.patterns import E164, LanguageTag, Name
+from ivr_flows.said import said
 from ivr_flows.yaml_reader import Document, read_yaml
 
 
@@ -79,7 +80,7 @@ def _unknown_flows(read: _File, document: Document, file: str, flows: Collection
     points += [(("default",), read.default)] if read.default else []
     return [
         Fault(
-            f"there is no flow '{point.flow}'{nearest(point.flow, flows)}",
+            said("there is no flow '{name}'{hint}", name=point.flow, hint=nearest(point.flow, flows)),
             file,
             *document.place_of_value((*at, "flow")),
             field=".".join((*at, "flow")),

@@ -24,6 +24,8 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
 
+from ivr_flows.said import said
+
 NAMES = ("vars", "customer", "call", "now", "value", "queue")
 MAX_TEMPLATE_CHARS = 4000
 MAX_TEXT_CHARS = 3000
@@ -215,7 +217,7 @@ _URL_SANDBOX = _Sandbox(finalize=lambda value: quote(_printed(value), safe=""))
 def check_template(source: str) -> None:
     """BadTemplate when the text is no safe template."""
     if len(source) > MAX_TEMPLATE_CHARS:
-        raise BadTemplate(f"is longer than {MAX_TEMPLATE_CHARS} characters")
+        raise BadTemplate(said("is longer than {most} characters", most=MAX_TEMPLATE_CHARS))
     if _is_plain(source):
         return
     _check_tree(_parsed(lambda: _SANDBOX.parse(source)))
@@ -225,7 +227,7 @@ def check_template(source: str) -> None:
 def check_expression(source: str) -> None:
     """BadTemplate when the condition is no safe expression."""
     if len(source) > MAX_TEMPLATE_CHARS:
-        raise BadTemplate(f"is longer than {MAX_TEMPLATE_CHARS} characters")
+        raise BadTemplate(said("is longer than {most} characters", most=MAX_TEMPLATE_CHARS))
     _check_tree(_parsed(lambda: _whole_expression(source)))
 
 
@@ -296,9 +298,9 @@ def _parsed(parse: Callable[[], nodes.Node]) -> nodes.Node:
     try:
         return parse()
     except TemplateSyntaxError as error:
-        raise BadTemplate(f"cannot be read: {error.message}") from error
+        raise BadTemplate(said("cannot be read: {problem}", problem=error.message)) from error
     except RecursionError as error:
-        raise BadTemplate("is nested too deeply") from error
+        raise BadTemplate(said("is nested too deeply")) from error
 
 
 def _check_tree(tree: nodes.Node) -> None:
@@ -306,7 +308,7 @@ def _check_tree(tree: nodes.Node) -> None:
     while waiting:
         node, depth = waiting.pop()
         if depth > MAX_NESTING:
-            raise BadTemplate("is nested too deeply")
+            raise BadTemplate(said("is nested too deeply"))
         _check_node(node)
         waiting.extend((child, depth + 1) for child in node.iter_child_nodes())
 
@@ -314,15 +316,25 @@ def _check_tree(tree: nodes.Node) -> None:
 def _check_node(node: nodes.Node) -> None:
     if not isinstance(node, _ALLOWED):
         what = _REFUSED_WORDS.get(type(node), type(node).__name__.lower())
-        raise BadTemplate(f"uses {what}; only variables, conditions and filters are allowed")
+        raise BadTemplate(said("uses {what}; only variables, conditions and filters are allowed", what=what))
     if isinstance(node, nodes.Name) and node.name not in NAMES:
-        raise BadTemplate(f"uses the unknown name '{node.name}'; use one of: {', '.join(NAMES)}")
+        raise BadTemplate(
+            said("uses the unknown name '{name}'; use one of: {names}", name=node.name, names=", ".join(NAMES))
+        )
     if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
-        raise BadTemplate(f"uses '{node.attr}'; names that begin with _ are not allowed")
+        raise BadTemplate(said("uses '{name}'; names that begin with _ are not allowed", name=node.attr))
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-        raise BadTemplate(f"uses the unknown filter '{node.name}'; use one of: {', '.join(sorted(FILTERS))}")
+        raise BadTemplate(
+            said(
+                "uses the unknown filter '{name}'; use one of: {names}",
+                name=node.name,
+                names=", ".join(sorted(FILTERS)),
+            )
+        )
     if isinstance(node, nodes.Test) and node.name not in TESTS:
-        raise BadTemplate(f"uses the unknown test '{node.name}'; use one of: {', '.join(sorted(TESTS))}")
+        raise BadTemplate(
+            said("uses the unknown test '{name}'; use one of: {names}", name=node.name, names=", ".join(sorted(TESTS)))
+        )
 
 
 def _reason(error: Exception) -> str:

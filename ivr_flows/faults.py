@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from ivr_flows.said import said, together
+
 Severity = Literal["error", "warning"]
 
 
@@ -26,13 +28,21 @@ class Fault:
     severity: Severity = "error"
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.said}"
+        return f"{self.place}: {self.said}"
+
+    @property
+    def place(self) -> str:
+        """file:line:column, as editors and terminals open it."""
+        return f"{self.file}:{self.line}:{self.column}"
 
     @property
     def said(self) -> str:
         """The message with node and field, without the place."""
-        where = ", ".join(filter(None, [self.node and f"node {self.node}", self.field and f"field {self.field}"]))
-        return (f"{where}: " if where else "") + self.message
+        where = [
+            *([said("node {node}", node=self.node)] if self.node else []),
+            *([said("field {field}", field=self.field)] if self.field else []),
+        ]
+        return together([together(where, ", "), self.message], ": ") if where else self.message
 
 
 class FlowError(Exception):
@@ -53,8 +63,11 @@ def nearest(wrong: str, known: Iterable[str]) -> str:
     """The end of a message about a wrong name: the names that look like it, or what there is to choose from."""
     names = sorted(map(short, known))
     close = difflib.get_close_matches(wrong[:100], names, n=2)
-    if close:
-        return f"; did you mean {' or '.join(map(repr, close))}?"
+    match close:
+        case [one]:
+            return said("; did you mean '{name}'?", name=one)
+        case [one, other]:
+            return said("; did you mean '{name}' or '{other}'?", name=one, other=other)
     if not names:
         return ""
-    return f"; use one of: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"
+    return said("; use one of: {names}", names=", ".join(names[:20]) + (", …" if len(names) > 20 else ""))

@@ -24,6 +24,7 @@ from ivr_flows.nodes.menu import MenuNode
 from ivr_flows.nodes.play import PlayNode
 from ivr_flows.nodes.say import SayNode
 from ivr_flows.nodes.survey import SurveyNode
+from ivr_flows.said import Said, said
 from ivr_flows.schema import FlowHeader
 from ivr_flows.spoken import words_of
 from ivr_flows.texts import Audio, Condition, PromptText, SpokenPart, Target, Template, Text, Words
@@ -115,11 +116,17 @@ def targets_exist(graph: Graph) -> Iterator[Finding]:
     for name in ("start", "fallback"):
         target: str = getattr(graph.header, name)
         if target not in graph.ids:
-            yield Finding("", (name,), f"there is no node '{short(target)}'{nearest(target, graph.ids)}")
+            yield Finding(
+                "",
+                (name,),
+                said("there is no node '{name}'{hint}", name=short(target), hint=nearest(target, graph.ids)),
+            )
     ids = graph.ids
     for node, path, value in graph.pieces:
         if isinstance(value, Target) and value not in ids:
-            yield Finding(node.id, path, f"there is no node '{short(value)}'{nearest(value, ids)}")
+            yield Finding(
+                node.id, path, said("there is no node '{name}'{hint}", name=short(value), hint=nearest(value, ids))
+            )
 
 
 def fallback_is_a_person(graph: Graph) -> Iterator[Finding]:
@@ -128,7 +135,7 @@ def fallback_is_a_person(graph: Graph) -> Iterator[Finding]:
         yield Finding(
             "",
             ("fallback",),
-            "must be a queue, a voicemail, or a transfer to a number or an agent: here callers reach a person",
+            said("must be a queue, a voicemail, or a transfer to a number or an agent: here callers reach a person"),
         )
 
 
@@ -137,7 +144,9 @@ def questions_lead_to_a_person(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes.values():
         if node.is_question and node.id not in reaching:
             yield Finding(
-                node.id, (), "no way leads from here to a person or a message; add one, or leave out 'person: null'"
+                node.id,
+                (),
+                said("no way leads from here to a person or a message; add one, or leave out 'person: null'"),
             )
 
 
@@ -161,9 +170,13 @@ def _missing_languages(node: Node, path: FieldPath, text: Text, languages: tuple
     missing = [language for language in languages if not text.is_in(language)]
     if "" not in text.by_language:
         if missing:
-            yield Finding(node.id, path, f"has no text in: {', '.join(missing)}")
+            yield Finding(node.id, path, said("has no text in: {names}", names=", ".join(missing)))
     elif len(languages) > 1 and _needs_translation(node, path, text):
-        yield Finding(node.id, path, f"is in one language only; give one text for each of: {', '.join(languages)}")
+        yield Finding(
+            node.id,
+            path,
+            said("is in one language only; give one text for each of: {names}", names=", ".join(languages)),
+        )
 
 
 def _needs_translation(node: Node, path: FieldPath, text: Text) -> bool:
@@ -179,7 +192,13 @@ def _unknown_languages(
     groups = [text.by_language for text in value.texts()] if isinstance(value, PromptText) else [value.by_language]
     for tag in sorted({tag for group in groups for tag in group if tag} - set(languages)):
         yield Finding(
-            node.id, path, f"has a text in '{tag}', which is none of the flow's languages: {', '.join(languages)}"
+            node.id,
+            path,
+            said(
+                "has a text in '{tag}', which is none of the flow's languages: {names}",
+                tag=tag,
+                names=", ".join(languages),
+            ),
         )
 
 
@@ -191,7 +210,10 @@ def shared_prompts_are_complete(graph: Graph) -> Iterator[Finding]:
         for text in prompt.texts():
             yield from _missing_languages(stand_in, at, text, graph.header.languages)
         if _spoken_chars(prompt, graph.header.languages) > MAX_CHARS_TO_BEAR:
-            what = f"is longer than {MAX_CHARS_TO_BEAR} characters: callers stop listening"
+            what = said(
+                "is longer than {most} characters: callers stop listening",
+                most=MAX_CHARS_TO_BEAR,
+            )
             yield Finding("", at, what, "warning")
 
 
@@ -200,16 +222,28 @@ def shared_pieces_exist(graph: Graph) -> Iterator[Finding]:
     for node, path, value in graph.pieces:
         for name in value.shared() if isinstance(value, PromptText) else ():
             if name not in prompts:
-                yield Finding(node.id, path, f"there is no shared prompt '{short(name)}'{nearest(name, prompts)}")
+                yield Finding(
+                    node.id,
+                    path,
+                    said("there is no shared prompt '{name}'{hint}", name=short(name), hint=nearest(name, prompts)),
+                )
         if node.kind == "hours" and path == ("use",) and value is not None and value not in hours:
-            yield Finding(node.id, path, f"there are no shared hours '{short(value)}'{nearest(str(value), hours)}")
+            yield Finding(
+                node.id,
+                path,
+                said("there are no shared hours '{name}'{hint}", name=short(value), hint=nearest(str(value), hours)),
+            )
 
 
 def languages_are_the_flows(graph: Graph) -> Iterator[Finding]:
     known = graph.header.languages
     for node, path, value in graph.pieces:
         if path[-1] == "language" and _is_own_field(path) and isinstance(value, str) and value not in known:
-            yield Finding(node.id, path, f"'{value}' is none of the flow's languages: {', '.join(known)}")
+            yield Finding(
+                node.id,
+                path,
+                said("'{value}' is none of the flow's languages: {names}", value=value, names=", ".join(known)),
+            )
 
 
 def choices_differ(graph: Graph) -> Iterator[Finding]:
@@ -232,11 +266,13 @@ def _keys_used_twice(node: Node, path: FieldPath, choices: Sequence[Any]) -> Ite
     seen: dict[str, int] = {}
     for index, choice in enumerate(choices):
         if choice.key is None and choice.words is None:
-            yield Finding(node.id, (*path, index), "has neither a key nor words: nobody can choose it")
+            yield Finding(node.id, (*path, index), said("has neither a key nor words: nobody can choose it"))
         if choice.key is None:
             continue
         if choice.key in seen:
-            taken = f"the key {choice.key} is taken by choice {seen[choice.key] + 1} already"
+            taken = said(
+                "the key {key} is taken by choice {number} already", key=choice.key, number=seen[choice.key] + 1
+            )
             yield Finding(node.id, (*path, index, "key"), taken)
         seen.setdefault(choice.key, index)
 
@@ -248,8 +284,10 @@ def _phrases_used_twice(node: Node, path: FieldPath, choices: Sequence[Any]) -> 
             for phrase in phrases:
                 first = seen.setdefault((language, words_of(phrase)), index)
                 if first != index:
-                    said = f"“{short(phrase)}” is said for choice {first + 1} already"
-                    yield Finding(node.id, (*path, index, "words"), said)
+                    told = said(
+                        "“{phrase}” is said for choice {number} already", phrase=short(phrase), number=first + 1
+                    )
+                    yield Finding(node.id, (*path, index, "words"), told)
 
 
 def choices_can_be_said_in_every_language(graph: Graph) -> Iterator[Finding]:
@@ -259,7 +297,12 @@ def choices_can_be_said_in_every_language(graph: Graph) -> Iterator[Finding]:
         for index, choice in enumerate(node.choices):
             missing = [tag for tag in graph.header.languages if choice.words and not choice.words.in_language(tag)]
             if missing:
-                yield Finding(node.id, ("choices", index, "words"), f"has no words in: {', '.join(missing)}", "warning")
+                yield Finding(
+                    node.id,
+                    ("choices", index, "words"),
+                    said("has no words in: {names}", names=", ".join(missing)),
+                    "warning",
+                )
 
 
 def names_are_known(graph: Graph) -> Iterator[Finding]:
@@ -273,7 +316,13 @@ def names_are_known(graph: Graph) -> Iterator[Finding]:
     for node, path, value in graph.pieces:
         what, names = things.get(str(path[-1]), ("", None)) if _is_own_field(path) else ("", None)
         if names is not None and isinstance(value, str) and value not in names:
-            yield Finding(node.id, path, f"there is no {what} '{short(value)}'{nearest(value, names)}")
+            yield Finding(node.id, path, _no_such(what, short(value), nearest(value, names)))
+
+
+def _no_such(what: str, value: str, hint: str) -> Said:
+    if what == "queue":
+        return said("there is no queue '{name}'{hint}", name=value, hint=hint)
+    return said("there is no flow '{name}'{hint}", name=value, hint=hint)
 
 
 def _is_own_field(path: FieldPath) -> bool:
@@ -286,9 +335,14 @@ def numbers_can_be_called(graph: Graph) -> Iterator[Finding]:
         if path[-1] != "number" or not isinstance(value, str):
             continue
         if not _is_possible(value):
-            yield Finding(node.id, path, f"'{value}' has too few or too many digits for its country")
+            yield Finding(node.id, path, said("'{value}' has too few or too many digits for its country", value=value))
         elif value in (graph.known.numbers or ()):
-            yield Finding(node.id, path, f"{value} is a number of our own: the call would come back here", "warning")
+            yield Finding(
+                node.id,
+                path,
+                said("{value} is a number of our own: the call would come back here", value=value),
+                "warning",
+            )
 
 
 def _is_possible(number: str) -> bool:
@@ -307,14 +361,18 @@ def silent_loops(graph: Graph) -> Iterator[Finding]:
             del left[id_]
     ring = [id_ for id_ in left if id_ in _reachable(left[id_], lambda other: left.get(other, set()))]
     if ring:
-        yield Finding(ring[0], (), f"goes round in a ring that never asks the caller anything: {', '.join(ring[:10])}")
+        yield Finding(
+            ring[0],
+            (),
+            said("goes round in a ring that never asks the caller anything: {names}", names=", ".join(ring[:10])),
+        )
 
 
 def nodes_are_reachable(graph: Graph) -> Iterator[Finding]:
     reached = _reachable({graph.header.start, graph.header.fallback} & graph.nodes.keys(), graph.targets.__getitem__)
     for id_ in graph.nodes:
         if id_ not in reached:
-            yield Finding(id_, (), "no way leads here", "warning")
+            yield Finding(id_, (), said("no way leads here"), "warning")
 
 
 def addresses_may_be_asked(graph: Graph) -> Iterator[Finding]:
@@ -328,14 +386,20 @@ def addresses_may_be_asked(graph: Graph) -> Iterator[Finding]:
             yield Finding(
                 node.id,
                 ("url",),
-                f"'{short(host)}' is on the own network: look-ups go there only if HTTP_ALLOW_HOSTS names it",
+                said(
+                    "'{host}' is on the own network: look-ups go there only if HTTP_ALLOW_HOSTS names it",
+                    host=short(host),
+                ),
                 "warning" if allowed is None else "error",
             )
         elif allowed is not None and _has_secrets(node):
             yield Finding(
                 node.id,
                 ("headers",),
-                f"secrets go only to hosts that HTTP_ALLOW_HOSTS names, and it does not name '{short(host)}'",
+                said(
+                    "secrets go only to hosts that HTTP_ALLOW_HOSTS names, and it does not name '{host}'",
+                    host=short(host),
+                ),
                 "warning",
             )
 
@@ -343,7 +407,9 @@ def addresses_may_be_asked(graph: Graph) -> Iterator[Finding]:
 def secrets_are_not_sent_openly(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes.values():
         if isinstance(node, HttpNode) and _has_secrets(node) and node.url.lower().startswith("http:"):
-            yield Finding(node.id, ("url",), "sends a secret that everybody on the way can read: use https", "warning")
+            yield Finding(
+                node.id, ("url",), said("sends a secret that everybody on the way can read: use https"), "warning"
+            )
 
 
 def _has_secrets(node: HttpNode) -> bool:
@@ -380,7 +446,7 @@ def somebody_can_be_reached(graph: Graph) -> Iterator[Finding]:
         return
     reached = _reachable({start}, graph.targets.__getitem__)
     if not any(node.reaches_person or _leaves(node) for node in map(graph.nodes.__getitem__, reached)):
-        yield Finding("", ("start",), "no way leads from here to a person or a message", "warning")
+        yield Finding("", ("start",), said("no way leads from here to a person or a message"), "warning")
 
 
 def menus_say_where_silence_leads(graph: Graph) -> Iterator[Finding]:
@@ -392,14 +458,26 @@ def menus_say_where_silence_leads(graph: Graph) -> Iterator[Finding]:
             yield Finding(
                 node.id,
                 (),
-                f"leaves out {' and '.join(missing)}: such callers go to the fallback, {graph.header.fallback}",
+                said(
+                    "leaves out {names}: such callers go to the fallback, {fallback}",
+                    names=_both(missing),
+                    fallback=graph.header.fallback,
+                ),
                 "warning",
             )
 
 
+def _both(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else said("{one} and {other}", one=names[0], other=names[1])
+
+
 def nobody_is_asked_for_ever(graph: Graph) -> Iterator[Finding]:
     """A caller who stays silent, or is never understood, must get somewhere in the end."""
-    for name, who in (("no_input", "says nothing"), ("no_match", "is not understood")):
+    ways = {
+        "no_input": said("a caller who says nothing comes back here again and again"),
+        "no_match": said("a caller who is not understood comes back here again and again"),
+    }
+    for name, told in ways.items():
         targets = {id_: _after_giving_up(graph, id_, name) for id_ in graph.nodes}
         reaching = _reaching(targets, graph.ends)
         for node in graph.nodes.values():
@@ -408,7 +486,7 @@ def nobody_is_asked_for_ever(graph: Graph) -> Iterator[Finding]:
                 and node.id not in reaching
                 and node.id in _reachable(targets[node.id], targets.__getitem__)
             ):
-                yield Finding(node.id, (name,), f"a caller who {who} comes back here again and again", "warning")
+                yield Finding(node.id, (name,), told, "warning")
 
 
 def _after_giving_up(graph: Graph, id_: str, name: str) -> set[str]:
@@ -428,7 +506,9 @@ def nobody_is_cut_off(graph: Graph) -> Iterator[Finding]:
             before.setdefault(target, set()).add(id_)
     for node in graph.nodes.values():
         if isinstance(node, HangupNode) and node.say is None and _comes_in_silence(graph, node.id, before):
-            yield Finding(node.id, (), "dead end: ends the call without a word; give it something to say", "warning")
+            yield Finding(
+                node.id, (), said("dead end: ends the call without a word; give it something to say"), "warning"
+            )
 
 
 def _comes_in_silence(graph: Graph, id_: str, before: Mapping[str, set[str]]) -> bool:
@@ -450,7 +530,11 @@ def variables_are_set(graph: Graph) -> Iterator[Finding]:
             yield Finding(
                 node.id,
                 path,
-                f"uses the variable '{short(name)}', which this flow never sets{nearest(name, known)}",
+                said(
+                    "uses the variable '{name}', which this flow never sets{hint}",
+                    name=short(name),
+                    hint=nearest(name, known),
+                ),
                 "warning",
             )
 
@@ -458,14 +542,20 @@ def variables_are_set(graph: Graph) -> Iterator[Finding]:
 def the_clock_is_read_right(graph: Graph) -> Iterator[Finding]:
     for node, path, value in graph.pieces:
         for name in sorted(set().union(*(names_used(source, "now") for source in _sources(value))) - CLOCK_NAMES):
-            yield Finding(node.id, path, f"now has no '{short(name)}'{nearest(name, CLOCK_NAMES)}")
+            yield Finding(
+                node.id, path, said("now has no '{name}'{hint}", name=short(name), hint=nearest(name, CLOCK_NAMES))
+            )
 
 
 def menus_are_short(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes.values():
         for path, choices in _choices_of(node):
             if len(choices) > MAX_CHOICES_TO_BEAR:
-                many = f"has {len(choices)} choices; callers remember {MAX_CHOICES_TO_BEAR} at most"
+                many = said(
+                    "has {count} choices; callers remember {most} at most",
+                    count=len(choices),
+                    most=MAX_CHOICES_TO_BEAR,
+                )
                 yield Finding(node.id, path, many, "warning")
 
 
@@ -473,7 +563,13 @@ def prompts_are_short(graph: Graph) -> Iterator[Finding]:
     for node, path, value in graph.pieces:
         if isinstance(value, PromptText) and _spoken_chars(value, graph.header.languages) > MAX_CHARS_TO_BEAR:
             yield Finding(
-                node.id, path, f"is longer than {MAX_CHARS_TO_BEAR} characters: callers stop listening", "warning"
+                node.id,
+                path,
+                said(
+                    "is longer than {most} characters: callers stop listening",
+                    most=MAX_CHARS_TO_BEAR,
+                ),
+                "warning",
             )
 
 

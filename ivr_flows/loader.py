@@ -28,19 +28,20 @@ from ivr_flows.patterns import (
     NODE_ID_PATTERN,
     VARIABLE_PATTERN,
 )
+from ivr_flows.said import Said, said
 from ivr_flows.schema import MAX_NODES, Flow, FlowHeader, Shared
 from ivr_flows.texts import PromptText, Target
 from ivr_flows.yaml_reader import MAX_BYTES, Document, Path, read_yaml
 
 _FLOW_NAME = re.compile(NODE_ID_PATTERN)
 FORMS = {
-    NODE_ID_PATTERN: "a name of small letters, digits, _ and -",
-    VARIABLE_PATTERN: "a name of small letters, digits and _",
-    GOAL_PATTERN: "a name of small letters, digits and _",
-    LANGUAGE_PATTERN: "a language such as en, es or en-US",
-    KEY_PATTERN: "one key: 0 to 9, * or #",
-    E164_PATTERN: "a phone number such as +15005550020",
-    COUNTRY_PATTERN: "an ISO code such as US, GB or MX",
+    NODE_ID_PATTERN: said("a name of small letters, digits, _ and -"),
+    VARIABLE_PATTERN: said("a name of small letters, digits and _"),
+    GOAL_PATTERN: said("a name of small letters, digits and _"),
+    LANGUAGE_PATTERN: said("a language such as en, es or en-US"),
+    KEY_PATTERN: said("one key: 0 to 9, * or #"),
+    E164_PATTERN: said("a phone number such as +15005550020"),
+    COUNTRY_PATTERN: said("an ISO code such as US, GB or MX"),
 }
 
 
@@ -127,7 +128,14 @@ def read_flow(text: str, name: str, *, file: str | None = None, known: Known = N
     """Read and check a flow, whatever is wrong with its fields. FlowError when it is no YAML mapping at all."""
     file = file or f"{name}.yaml"
     if not _FLOW_NAME.match(name):
-        raise FlowError([Fault(f"'{short(name)}' is not a name for a flow: use small letters, digits, _ and -", file)])
+        raise FlowError(
+            [
+                Fault(
+                    said("'{name}' is not a name for a flow: use small letters, digits, _ and -", name=short(name)),
+                    file,
+                )
+            ]
+        )
     own, included = parts_of(text)
     return _Loader(read_yaml(own, file), file, included).read(known)
 
@@ -142,14 +150,16 @@ def read_flow_text(path: FilePath) -> str:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise FlowError([Fault(f"the file cannot be read: {error.strerror}", str(path))]) from error
+        raise FlowError(
+            [Fault(said("the file cannot be read: {problem}", problem=error.strerror), str(path))]
+        ) from error
     if len(data) > MAX_BYTES:
-        raise FlowError([Fault(f"the file is larger than {MAX_BYTES // 1_000_000} MB", str(path))])
+        raise FlowError([Fault(said("the file is larger than {most} MB", most=MAX_BYTES // 1000000), str(path))])
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise FlowError([Fault("the file is not UTF-8 text", str(path), line)]) from error
+        raise FlowError([Fault(said("the file is not UTF-8 text"), str(path), line)]) from error
 
 
 class _Loader:
@@ -162,7 +172,9 @@ class _Loader:
     def read(self, known: Known) -> Reading:
         value = self.document.value
         if not isinstance(value, dict):
-            raise FlowError([self._fault("a flow file is a mapping: title, languages, start, fallback, nodes", ())])
+            raise FlowError(
+                [self._fault(said("a flow file is a mapping: title, languages, start, fallback, nodes"), ())]
+            )
         header = self._header(value)
         if header is not None:
             header = self.shared.added_to(header)
@@ -186,10 +198,12 @@ class _Loader:
     def _nodes(self, value: Mapping[str, Any]) -> dict[str, Node]:
         nodes = value.get("nodes")
         if not isinstance(nodes, dict) or not nodes:
-            self.faults.append(self._fault("must be a mapping from node ids to nodes", ("nodes",), field="nodes"))
+            self.faults.append(self._fault(said("must be a mapping from node ids to nodes"), ("nodes",), field="nodes"))
             return {}
         if len(nodes) > MAX_NODES:
-            self.faults.append(self._fault(f"has more than {MAX_NODES:,} nodes", ("nodes",), field="nodes"))
+            self.faults.append(
+                self._fault(said("has more than {most:,} nodes", most=MAX_NODES), ("nodes",), field="nodes")
+            )
             return {}
         read = {id_: self._node(id_, fields) for id_, fields in nodes.items()}
         return {id_: node for id_, node in read.items() if node is not None}
@@ -202,22 +216,22 @@ class _Loader:
     def _node(self, id_: str, fields: Any) -> Node | None:
         at: Path = ("nodes", id_)
         if not _FLOW_NAME.match(id_):
-            self._add("is not an id for a node: use small letters, digits, _ and -", at, id_)
+            self._add(said("is not an id for a node: use small letters, digits, _ and -"), at, id_)
         elif not isinstance(fields, dict):
-            self._add("must be a mapping with a kind", at, id_)
+            self._add(said("must be a mapping with a kind"), at, id_)
         elif "kind" not in fields:
-            self._add(f"is missing; use one of: {', '.join(sorted(KINDS))}", at, id_, "kind")
+            self._add(said("is missing; use one of: {names}", names=", ".join(sorted(KINDS))), at, id_, "kind")
         elif not isinstance(fields["kind"], str) or fields["kind"] not in KINDS:
             kind = str(fields["kind"])
             self._add(
-                f"'{short(kind)}' is not a kind of node{nearest(kind, KINDS)}",
+                said("'{kind}' is not a kind of node{hint}", kind=short(kind), hint=nearest(kind, KINDS)),
                 (*at, "kind"),
                 id_,
                 "kind",
                 on_value=True,
             )
         elif "id" in fields:
-            self._add("is not a field: a node's id is the key it stands under", (*at, "id"), id_, "id")
+            self._add(said("is not a field: a node's id is the key it stands under"), (*at, "id"), id_, "id")
         else:
             return self._checked_node(id_, fields, KINDS[fields["kind"]])
         return None
@@ -284,8 +298,18 @@ class SharedPieces:
             for name, piece in getattr(pieces, field).items():
                 if name in kept:
                     other, where = self.homes[field, name]
-                    first = f"{FilePath(where).name}, line {other.place_of_key((field, name))[0]}"
-                    self._add(f"there is '{short(name)}' already, in {first}", document, file, (field, name))
+                    line = other.place_of_key((field, name))[0]
+                    self._add(
+                        said(
+                            "there is '{name}' already, in {file}, line {line}",
+                            name=short(name),
+                            file=FilePath(where).name,
+                            line=line,
+                        ),
+                        document,
+                        file,
+                        (field, name),
+                    )
                     continue
                 kept[name] = piece
                 self.homes[field, name] = (document, file)
@@ -295,10 +319,15 @@ class SharedPieces:
     def _include(self, name: str, document: Document, file: str, at: Path, chain: tuple[str, ...]) -> None:
         if name in chain:
             round_ = " → ".join((*chain[chain.index(name) :], name))
-            self._add(f"goes round in a ring of files that include each other: {round_}", document, file, at)
+            self._add(
+                said("goes round in a ring of files that include each other: {round}", round=round_), document, file, at
+            )
         elif name not in self._texts:
-            why = f"there is no file {name}{ENDING} beside this one"
-            self._add(f"{why} (20 files of together 1 MB may be included)", document, file, at)
+            why = said(
+                "there is no file {file} beside this one (20 files of together 1 MB may be included)",
+                file=f"{name}{ENDING}",
+            )
+            self._add(why, document, file, at)
         elif name not in self._done:
             self._done.add(name)
             self._read(name, (*chain, name))
@@ -344,7 +373,7 @@ def faults_from_pydantic(
         accepted = [*_fields_at(model, loc[:-1]), *extra_fields]
         message = _in_plain_words(problem["type"], problem["msg"], problem.get("ctx", {}), loc, accepted)
         if problem["type"] == "missing" and _is_target(model, loc):
-            message += ": name the node to go on to, or the call comes to a dead end"
+            message = said("is missing: name the node to go on to, or the call comes to a dead end")
         place = base + (loc[:-1] if problem["type"] == "missing" else loc)
         on_key = problem["type"] in ("missing", "extra_forbidden") or loc != problem["loc"]
         line, column = document.place_of_key(place) if on_key else document.place_of_value(place)
@@ -405,39 +434,44 @@ def _in_plain_words(kind: str, message: str, context: Mapping[str, Any], loc: Pa
     """What pydantic found, as one would say it to an author."""
     match kind:
         case "flow":
-            return message
+            sentence = context.get("said")
+            return sentence if isinstance(sentence, Said) else message
         case "missing":
-            return "is missing"
+            return said("is missing")
         case "extra_forbidden":
-            return f"is not a field here{nearest(str(loc[-1]), accepted)}"
+            return said("is not a field here{hint}", hint=nearest(str(loc[-1]), accepted))
         case "literal_error":
-            return f"must be one of: {context.get('expected')}"
+            return said("must be one of: {expected}", expected=context.get("expected"))
         case "string_type":
-            return "must be text (put it in quotes)"
+            return said("must be text (put it in quotes)")
         case "string_pattern_mismatch":
             pattern = str(context.get("pattern"))
-            return f"must be {FORMS[pattern]}" if pattern in FORMS else f"must fit the pattern {pattern}"
+            return (
+                said("must be {form}", form=FORMS[pattern])
+                if pattern in FORMS
+                else said("must fit the pattern {pattern}", pattern=pattern)
+            )
         case "int_type" | "int_parsing" | "int_from_float":
-            return "must be a whole number"
+            return said("must be a whole number")
         case "float_type" | "float_parsing":
-            return "must be a number"
+            return said("must be a number")
         case "bool_type" | "bool_parsing":
-            return "must be true or false"
+            return said("must be true or false")
         case "tuple_type" | "list_type":
-            return "must be a list"
+            return said("must be a list")
         case "dict_type" | "model_type" | "model_attributes_type":
-            return "must be a mapping"
+            return said("must be a mapping")
         case "too_short":
-            return f"must have at least {context.get('min_length')} in it"
+            return said("must have at least {least} in it", least=context.get("min_length"))
         case "too_long":
-            return f"must have at most {context.get('max_length')} in it"
+            return said("must have at most {most} in it", most=context.get("max_length"))
         case "string_too_short":
-            return "must not be empty"
+            return said("must not be empty")
         case "string_too_long":
-            return f"is longer than {context.get('max_length')} characters"
+            return said("is longer than {most} characters", most=context.get("max_length"))
         case "greater_than_equal":
-            return f"must be {context.get('ge')} or more"
+            return said("must be {least} or more", least=context.get("ge"))
         case "less_than_equal":
-            return f"must be {context.get('le')} or less"
+            return said("must be {most} or less", most=context.get("le"))
         case _:
             return message

@@ -23,14 +23,14 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
 
+from ivr_flows.beside import ENDING, beside
 from ivr_flows.engine import LAST_RESORT
 from ivr_flows.faults import Fault, FlowError, nearest, short
 from ivr_flows.loader import faults_from_pydantic, read_flow_text
+from ivr_flows.said import said, wrong
 from ivr_flows.schema import Flow
 from ivr_flows.simulator import Act, Given, Strict
-from ivr_flows.store import SCENARIOS_ENDING
 from ivr_flows.yaml_reader import Document, Path, read_yaml
 
 MAX_SCENARIOS = 5000
@@ -74,7 +74,7 @@ class Ending(Strict):
     @model_validator(mode="after")
     def _says_something(self) -> Ending:
         if not self.model_fields_set:
-            raise PydanticCustomError("flow", "is empty: give outcome, queue, mailbox, transfer or node")
+            raise wrong("is empty: give outcome, queue, mailbox, transfer or node")
         return self
 
 
@@ -90,7 +90,7 @@ class Scenario(Strict):
     @model_validator(mode="after")
     def _expects_something(self) -> Scenario:
         if self.ends is None and not self.facts and all(turn.is_act for turn in self.call):
-            raise PydanticCustomError("flow", "expects nothing: say what must be heard, or where the call ends")
+            raise wrong("expects nothing: say what must be heard, or where the call ends")
         return self
 
 
@@ -117,11 +117,11 @@ def scenarios_in(text: str, file: str, *, nodes: Collection[str] | None = None) 
     document = read_yaml(text, file)
     value = document.value
     if not isinstance(value, dict):
-        raise FlowError([Fault("a file of test calls is a mapping with the key scenarios", file)])
+        raise FlowError([Fault(said("a file of test calls is a mapping with the key scenarios"), file)])
     is_flow = "title" in value or "nodes" in value
     strange = () if is_flow else [key for key in value if key != "scenarios"]
     if strange:
-        message = "is not a field of a file of test calls; use scenarios"
+        message = said("is not a field of a file of test calls; use scenarios")
         raise FlowError(_at(document, file, (key,), message, on_key=True) for key in strange)
     scenarios = _read(document, file, value.get("scenarios") or [])
     faults = [*_names_taken(document, file, scenarios), *_unknown_nodes(document, file, scenarios, nodes)]
@@ -140,7 +140,7 @@ def scenarios_of(
     found = scenarios_in(own_text, file or f"{flow.name}.yaml", nodes=flow.nodes)
     if beside_text is None or is_blank(beside_text):
         return found
-    return found + scenarios_in(beside_text, beside_file or f"{flow.name}{SCENARIOS_ENDING}", nodes=flow.nodes)
+    return found + scenarios_in(beside_text, beside_file or f"{flow.name}{ENDING}", nodes=flow.nodes)
 
 
 def is_blank(text: str) -> bool:
@@ -150,9 +150,9 @@ def is_blank(text: str) -> bool:
 
 def scenarios_of_file(flow: Flow, path: FilePath) -> list[PlacedScenario]:
     """The scenarios of the flow that stands in this file, and in the one beside it."""
-    beside = path.with_name(f"{path.stem}{SCENARIOS_ENDING}")
-    beside_text = read_flow_text(beside) if beside.exists() else None
-    return scenarios_of(flow, read_flow_text(path), beside_text, file=str(path), beside_file=str(beside))
+    other = beside(path)
+    other_text = read_flow_text(other) if other.exists() else None
+    return scenarios_of(flow, read_flow_text(path), other_text, file=str(path), beside_file=str(other))
 
 
 def _read(document: Document, file: str, value: Any) -> tuple[Scenario, ...]:
@@ -173,7 +173,11 @@ def _names_taken(document: Document, file: str, scenarios: Iterable[Scenario]) -
     for index, scenario in enumerate(scenarios):
         line, _ = document.place_of_key(("scenarios", index))
         if scenario.name in first:
-            message = f"the name '{short(scenario.name)}' is taken by the scenario on line {first[scenario.name]}"
+            message = said(
+                "the name '{name}' is taken by the scenario on line {line}",
+                name=short(scenario.name),
+                line=first[scenario.name],
+            )
             yield _at(document, file, ("scenarios", index, "name"), message)
         first.setdefault(scenario.name, line)
 
@@ -186,7 +190,7 @@ def _unknown_nodes(
     for index, scenario in enumerate(scenarios):
         for path, node in _nodes_named(scenario):
             if node is not None and "/" not in node and node not in (*nodes, LAST_RESORT):
-                message = f"there is no node '{short(node)}'{nearest(node, nodes)}"
+                message = said("there is no node '{name}'{hint}", name=short(node), hint=nearest(node, nodes))
                 yield _at(document, file, ("scenarios", index, *path), message)
 
 

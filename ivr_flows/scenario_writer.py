@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ivr_flows.engine import FlowLookup
 from ivr_flows.faults import Fault, FlowError
 from ivr_flows.loader import faults_from_pydantic
+from ivr_flows.said import said
 from ivr_flows.scenario import Scenario, is_blank, scenarios_in
 from ivr_flows.scenario_run import Whereabouts
 from ivr_flows.schema import Flow
@@ -100,7 +101,7 @@ def _checked(scenario: Mapping[str, Any], file: str) -> Scenario:
 def _inserted(document: Document, lines: list[str], scenario: Mapping[str, Any], file: str) -> list[str]:
     value = document.value
     if not isinstance(value, dict):
-        raise FlowError([Fault("a file of test calls is a mapping with the key scenarios", file)])
+        raise FlowError([Fault(said("a file of test calls is a mapping with the key scenarios"), file)])
     if "scenarios" not in value:
         return [*lines, "", "scenarios:", *_lines(scenario, 2)]
     there = value["scenarios"]
@@ -120,7 +121,7 @@ def _inserted(document: Document, lines: list[str], scenario: Mapping[str, Any],
 
 def _not_one_a_line(file: str, line: int) -> FlowError:
     return FlowError(
-        [Fault("write the test calls one below the other, each with a dash, to add another", file, line + 1)]
+        [Fault(said("write the test calls one below the other, each with a dash, to add another"), file, line + 1)]
     )
 
 
@@ -141,7 +142,7 @@ def _check_written(written: str, scenario: Mapping[str, Any], file: str) -> None
     """What was written reads as what was meant, and its name is its own."""
     last = scenarios_in(written, file)[-1].scenario
     if last != _checked(scenario, file):
-        raise FlowError([Fault("this test call cannot be written as YAML that reads the same", file)])
+        raise FlowError([Fault(said("this test call cannot be written as YAML that reads the same"), file)])
 
 
 def _lines(scenario: Mapping[str, Any], indent: int) -> Iterator[str]:

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.faults import Fault
 from ivr_flows.nodes import KINDS, Node
 from ivr_flows.nodes.hours import OpeningHours, known_zone
 from ivr_flows.patterns import NODE_ID_PATTERN, LanguageTag, Name
+from ivr_flows.said import wrong
 from ivr_flows.texts import PromptText, Target
 
 MAX_NODES = 5000
@@ -30,7 +30,7 @@ class Limits(BaseModel):
 
 def _own_words(prompt: PromptText) -> PromptText:
     if next(prompt.shared(), None):
-        raise PydanticCustomError("flow", "a shared prompt has words or recordings of its own: it cannot use another")
+        raise wrong("a shared prompt has words or recordings of its own: it cannot use another")
     return prompt
 
 

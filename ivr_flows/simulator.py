@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.engine import FlowLookup, Step, resume, start
 from ivr_flows.events import (
@@ -52,6 +51,7 @@ from ivr_flows.instructions import (
 )
 from ivr_flows.nodes.split import SplitNode
 from ivr_flows.patterns import LanguageTag
+from ivr_flows.said import said, wrong
 from ivr_flows.schema import Flow
 from ivr_flows.state import CallContext, State
 from ivr_flows.wait_flow import MOST_REFUSALS, goes_round, last_of, reason_to_leave, refusal
@@ -79,7 +79,7 @@ def _moment(value: Any) -> datetime:
     except ValueError:
         moment = None
     if not isinstance(moment, datetime) or moment.tzinfo is None:
-        raise PydanticCustomError("flow", "must be a time with its zone, for instance 2026-03-03T12:00:00-05:00")
+        raise wrong("must be a time with its zone, for instance 2026-03-03T12:00:00-05:00")
     return moment
 
 
@@ -87,7 +87,7 @@ def _keys(value: Any) -> Any:
     """`press: 1` means the key "1", as in a menu."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not text or set(text) - set(KEYS):
-        raise PydanticCustomError("flow", "must be keys: 0 to 9, * and # (write '#' in quotes)")
+        raise wrong("must be keys: 0 to 9, * and # (write '#' in quotes)")
     return text
 
 
@@ -127,7 +127,7 @@ class GivenAnswer(Strict):
 
 def _yes(value: Any) -> Any:
     if value is not True:
-        raise PydanticCustomError("flow", "must be true")
+        raise wrong("must be true")
     return value
 
 
@@ -172,9 +172,9 @@ class Act(Strict):
     @model_validator(mode="after")
     def _is_one_thing(self) -> Act:
         if self.confidence is not None and self.say is None:
-            raise PydanticCustomError("flow", "confidence says how well words were heard: it goes with say")
+            raise wrong("confidence says how well words were heard: it goes with say")
         if len(self.model_fields_set - {"confidence"}) != 1:
-            raise PydanticCustomError("flow", "must be one act, such as {press: 1}, {say: sales} or {silence: true}")
+            raise wrong("must be one act, such as {press: 1}, {say: sales} or {silence: true}")
         return self
 
     def to_json(self) -> dict[str, Any]:
@@ -280,9 +280,14 @@ def simulate(
     `flows` finds the other flows that this one goes to; without it they are not there.
     """
     call = SimulatedCall(flow, _GIVEN.validate_python(given), flows)
-    for act in _ACTS.validate_python(list(acts)):
+    for act in acts_of(acts):
         call.act(act)
     return call.result()
+
+
+def acts_of(acts: Iterable[Act | Mapping[str, Any]]) -> list[Act]:
+    """The acts, read; pydantic.ValidationError when they cannot be, or are too many."""
+    return _ACTS.validate_python(list(acts))
 
 
 class SimulatedCall:
@@ -331,6 +336,12 @@ class SimulatedCall:
     def awaited(self) -> Instruction | None:
         """The instruction that the call waits at; None when it is over."""
         return None if self._state.ended or not self._state.instructions else self._state.instructions[-1]
+
+    @property
+    def listens(self) -> Listen | None:
+        """The question that the caller may answer now, also one that is asked in a line."""
+        asked = last_of(self._line) if self._line is not None else self.awaited
+        return asked if isinstance(asked, Listen) else None
 
     @property
     def waiting_for(self) -> Waiting | None:
@@ -637,7 +648,7 @@ class SimulatedCall:
         if name == self._flow.name and version in (None, self._flow.version):
             return self._flow
         if self._flows is None or name in self.given.missing_flows:
-            raise FlowError([Fault(f"there is no flow '{name[:60]}' here", f"{name[:60]}.yaml")])
+            raise FlowError([Fault(said("there is no flow '{name}' here", name=name[:60]), f"{name[:60]}.yaml")])
         found = self._flows(name, version)
         self._been_in[name] = found
         return found

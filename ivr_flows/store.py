@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from ivr_flows.beside import ENDING as SCENARIOS_ENDING
+from ivr_flows.beside import beside, read_with_tests
 from ivr_flows.entry_points import EntryPoints, load_entry_points
 from ivr_flows.faults import Fault, FlowError
 from ivr_flows.includes import ENDING as INCLUDE_ENDING
@@ -19,10 +21,10 @@ from ivr_flows.includes import included_from, is_include_file, whole_text
 from ivr_flows.lint import Known
 from ivr_flows.loader import load_flow, read_flow_text, version_of
 from ivr_flows.patterns import NODE_ID_PATTERN
+from ivr_flows.said import said
 from ivr_flows.schema import Flow
 
 ENTRY_POINTS = "entry_points"
-SCENARIOS_ENDING = ".scenarios.yaml"
 _NAME = re.compile(NODE_ID_PATTERN)
 _VERSION = re.compile(r"[0-9a-f]{16}\Z")
 CHECK_EVERY_S = 1.0
@@ -147,7 +149,7 @@ class FlowStore:
         self._monotonic = monotonic
         self._lock = threading.RLock()
         self._checked_at: float | None = None
-        self._seen: dict[str, tuple[int, int, int]] = {}
+        self._seen: Mapping[str, object] = {}
         self._shared: dict[str, tuple[int, int, int] | None] = {}  # the files that flows include
         self._surroundings: object = None  # the flows and queues that the files were last checked against
         self._current: Mapping[str, str] = {}  # what the archive says is live
@@ -223,7 +225,7 @@ class FlowStore:
 
     def _look_at_files(self) -> None:
         files = {path.stem: path for path in flow_files(self._folder)}
-        looks = {name: look for name, path in files.items() if (look := _look(path)) is not None}
+        looks = {name: (look, _look(beside(path))) for name, path in files.items() if (look := _look(path)) is not None}
         changed = {name for name, look in looks.items() if self._seen.get(name) != look}
         shared = {path.name: _look(path) for path in self._folder.glob(f"*{INCLUDE_ENDING}")}
         if shared != self._shared:  # any flow may be made of it
@@ -249,7 +251,7 @@ class FlowStore:
 
     def _load(self, name: str, path: Path, known: Known) -> None:
         try:
-            text = self.whole(read_flow_text(path))
+            text = self.whole(read_with_tests(path))
             flow = load_flow(text, name, file=str(path), known=known)
         except FlowError as error:
             self._problems[name] = error
@@ -275,7 +277,7 @@ class FlowStore:
 
     def _gone(self, name: str) -> None:
         if name in self._live or (name == ENTRY_POINTS and self._entry_points is not None):
-            gone = Fault("the file is gone; its last good version stays live", str(self._folder / f"{name}.yaml"))
+            gone = Fault(said("the file is gone; its last good version stays live"), str(self._folder / f"{name}.yaml"))
             self._problems[name] = FlowError([gone])
         else:
             self._problems.pop(name, None)
@@ -311,11 +313,20 @@ class FlowStore:
         Queues that have gone since do not make it unusable for calls in progress.
         """
         if version_of(text) != version:
-            raise FlowError([Fault(f"the kept text of version {version} is not what was saved", f"{name}.yaml")])
+            raise FlowError(
+                [
+                    Fault(
+                        said("the kept text of version {version} is not what was saved", version=version),
+                        f"{name}.yaml",
+                    )
+                ]
+            )
         flow = load_flow(text, name)
         self._pinned[name, version] = flow
         return flow
 
     def _unknown(self, name: str, version: str | None = None) -> FlowError:
-        what = f"there is no flow '{name[:60]}'" + (f" at version '{version[:40]}'" if version is not None else "")
+        what = said("there is no flow '{name}'", name=name[:60])
+        if version is not None:
+            what = said("there is no flow '{name}' at version '{version}'", name=name[:60], version=version[:40])
         return FlowError([Fault(what, str(self._folder))])

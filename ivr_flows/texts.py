@@ -9,17 +9,14 @@ from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
 from ivr_flows.expressions import BadTemplate, check_expression, check_template, speakable
+from ivr_flows.said import sentence_of, wrong
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
 _AUDIO = re.compile(r"(https?://[!-~]+|/[!-~]*)\Z")
 MAX_PARTS = 20
-
-
-def _wrong(message: str) -> PydanticCustomError:
-    return PydanticCustomError("flow", "{message}", {"message": message})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +114,7 @@ class PromptText:
         if not isinstance(value, list):
             return cls((SpokenPart(Text.read(value)),))
         if not 1 <= len(value) <= MAX_PARTS:
-            raise _wrong(f"must have 1 to {MAX_PARTS} parts")
+            raise wrong("must have 1 to {most} parts", most=MAX_PARTS)
         return cls(tuple(_part(part) for part in value))
 
     @classmethod
@@ -167,11 +164,11 @@ class Template(str):
     @classmethod
     def read(cls, value: Any) -> Template:
         if not isinstance(value, str):
-            raise _wrong("must be text (put it in quotes)")
+            raise wrong("must be text (put it in quotes)")
         try:
             check_template(value)
         except BadTemplate as error:
-            raise _wrong(str(error)) from error
+            raise wrong("{what}", what=sentence_of(error)) from error
         return cls(speakable(value))
 
 
@@ -206,7 +203,7 @@ class Words:
         if isinstance(value, list):
             return cls({"": _phrases(value)})
         if not isinstance(value, dict) or not value:
-            raise _wrong("must be a list of phrases, or one list for each language")
+            raise wrong("must be a list of phrases, or one list for each language")
         return cls({_checked_language(tag): _phrases(phrases) for tag, phrases in value.items()})
 
     @classmethod
@@ -263,23 +260,23 @@ def _by_language(value: Any, check: Any) -> dict[str, str]:
 
 def _checked_text(value: Any, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise _wrong(f"must be a text, or one text for each language{where}")
+        raise wrong("must be a text, or one text for each language{where}", where=where)
     try:
         check_template(value)
     except BadTemplate as error:
-        raise _wrong(f"{error}{where}") from error
+        raise wrong("{what}{where}", what=sentence_of(error), where=where) from error
     return speakable(value)
 
 
 def _checked_address(value: Any, where: str) -> str:
     if not isinstance(value, str) or not _AUDIO.match(value) or value.startswith("//"):
-        raise _wrong(f"must be the address of a recording (https://… or /…){where}")
+        raise wrong("must be the address of a recording (https://… or /…){where}", where=where)
     return value
 
 
 def _checked_language(tag: Any) -> str:
     if not isinstance(tag, str) or not LANGUAGE.match(tag):
-        raise _wrong(f"'{tag}' is not a language; use a tag such as en, es or en-US")
+        raise wrong("'{tag}' is not a language; use a tag such as en, es or en-US", tag=tag)
     return tag
 
 
@@ -288,7 +285,7 @@ def _part(value: Any) -> SpokenPart | PlayedPart | SharedPart:
         case {"use": str(name), **rest} if name and not rest:
             return SharedPart(name)
         case {"use": _}:
-            raise _wrong("{use: …} takes the name of a shared prompt, and nothing beside it")
+            raise wrong("{use: …} takes the name of a shared prompt, and nothing beside it")
         case {"play": audio, **rest} if not rest:
             return PlayedPart(Audio.read(audio))
         case {"say": text, **rest} if not set(rest) - {"language"}:
@@ -296,27 +293,27 @@ def _part(value: Any) -> SpokenPart | PlayedPart | SharedPart:
         case str():
             return SpokenPart(Text.read(value))
         case _:
-            raise _wrong("each part must be a text, {say: …}, {say: …, language: …}, {play: …} or {use: …}")
+            raise wrong("each part must be a text, {say: …}, {say: …, language: …}, {play: …} or {use: …}")
 
 
 def _phrases(value: Any) -> tuple[str, ...]:
     good = isinstance(value, list) and value and all(isinstance(phrase, str) and phrase.strip() for phrase in value)
     if not good:
-        raise _wrong("must be a list of phrases")
+        raise wrong("must be a list of phrases")
     return tuple(value)
 
 
 def _condition(value: Any) -> Condition:
     if not isinstance(value, str) or not value.strip():
-        raise _wrong("must be a condition, for instance: customer.is_known")
+        raise wrong("must be a condition, for instance: customer.is_known")
     try:
         check_expression(value)
     except BadTemplate as error:
-        raise _wrong(str(error)) from error
+        raise wrong("{what}", what=sentence_of(error)) from error
     return Condition(value.strip())
 
 
 def _target(value: Any) -> Target:
     if not isinstance(value, str) or not value:
-        raise _wrong("must be the id of a node")
+        raise wrong("must be the id of a node")
     return Target(value)

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from ivr_flows.faults import Fault, FlowError, short
+from ivr_flows.said import said
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -63,9 +64,9 @@ def read_yaml(text: str, file: str) -> Document:
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
-        raise FlowError([Fault("the text holds half a surrogate pair", file)]) from error
+        raise FlowError([Fault(said("the text holds half a surrogate pair"), file)]) from error
     if size > MAX_BYTES:
-        raise FlowError([Fault(f"the file is larger than {MAX_BYTES // 1_000_000} MB", file)])
+        raise FlowError([Fault(said("the file is larger than {most} MB", most=MAX_BYTES // 1000000), file)])
     try:
         return _Reader(text, file).read()
     except yaml.YAMLError as error:
@@ -91,12 +92,12 @@ class _Reader:
     def read(self) -> Document:
         event = self._skip_to_content()
         if event is None:
-            raise self._fault("the file is empty", (1, 1))
+            raise self._fault(said("the file is empty"), (1, 1))
         self.document.value = self._value(event, (), 0).value
         following = next(self.events, None)  # the end of the document
         following = next(self.events, None)
         if isinstance(following, yaml.DocumentStartEvent):
-            raise self._fault("the file holds a second document; one file is one flow", _place(following))
+            raise self._fault(said("the file holds a second document; one file is one flow"), _place(following))
         return self.document
 
     def _skip_to_content(self) -> Any:
@@ -110,9 +111,11 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         if event.tag is not None:
-            raise self._fault(f"the tag {short(event.tag)} is not used in flow files; leave it out", _place(event))
+            raise self._fault(
+                said("the tag {tag} is not used in flow files; leave it out", tag=short(event.tag)), _place(event)
+            )
         if depth > MAX_DEPTH:
-            raise self._fault(f"nested more than {MAX_DEPTH} levels deep", _place(event))
+            raise self._fault(said("nested more than {most} levels deep", most=MAX_DEPTH), _place(event))
         self._count(1, event)
         sized = self._content(event, path, depth)
         if event.anchor is not None:
@@ -129,7 +132,8 @@ class _Reader:
     def _alias(self, event: Any) -> _Sized:
         if event.anchor not in self.anchors:
             raise self._fault(
-                f"the alias *{short(event.anchor)} stands for nothing that is complete here", _place(event)
+                said("the alias *{anchor} stands for nothing that is complete here", anchor=short(event.anchor)),
+                _place(event),
             )
         sized = self.anchors[event.anchor]
         self._count(sized.count, event)
@@ -159,19 +163,22 @@ class _Reader:
 
     def _key(self, event: Any, path: Path, entries: dict[str, Any]) -> str:
         if not isinstance(event, yaml.ScalarEvent) or event.tag is not None:
-            raise self._fault("a key must be a plain word", _place(event))
+            raise self._fault(said("a key must be a plain word"), _place(event))
         key: str = event.value
         if key == "<<":
-            raise self._fault("merge keys (<<) are not used in flow files; write the fields out", _place(event))
+            raise self._fault(said("merge keys (<<) are not used in flow files; write the fields out"), _place(event))
         if key in entries:
             first = self.document.keys[(*path, key)][0]
-            raise self._fault(f"the key '{short(key)}' is there twice, first on line {first}", _place(event))
+            raise self._fault(
+                said("the key '{key}' is there twice, first on line {line}", key=short(key), line=first),
+                _place(event),
+            )
         return key
 
     def _count(self, values: int, event: Any) -> None:
         self.total += values
         if self.total > MAX_VALUES:
-            raise self._fault(f"the file stands for more than {MAX_VALUES:,} values", _place(event))
+            raise self._fault(said("the file stands for more than {most:,} values", most=MAX_VALUES), _place(event))
 
     def _fault(self, message: str, place: Place) -> FlowError:
         return FlowError([Fault(message, self.file, *place)])
@@ -199,4 +206,4 @@ def _from_parser(error: yaml.YAMLError, file: str) -> Fault:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unknown problem"
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Fault(f"this is not YAML: {short(problem, 200)}", file, line, column)
+    return Fault(said("this is not YAML: {problem}", problem=short(problem, 200)), file, line, column)

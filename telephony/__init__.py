@@ -20,6 +20,7 @@ def register(app: Flask, settings: Settings) -> None:
     from app.pages import limiter
     from telephony import draft_calls, numbers, prompts, webhooks
     from telephony import jobs as hands
+    from telephony.caller_ear import CallerEar
     from telephony.calls import CarrierCalls
     from telephony.phone_trace import PhoneTrace
     from telephony.room import EXTENSION, open_room
@@ -36,6 +37,7 @@ def register(app: Flask, settings: Settings) -> None:
     app.extensions["call_control"] = CarrierCalls(room)
     app.extensions["softphone_tokens"] = SoftphoneTokens(settings, room.carrier)
     app.extensions["draft_calls"] = functools.partial(draft_calls.ring, room=room)
+    app.extensions["caller_ear"] = CallerEar()
     app.extensions["our_numbers"] = numbers.PhoneNumbers(room.flows)
     if settings.is_local:
         app.extensions["phone_tokens"] = PhoneTokens(room.carrier)

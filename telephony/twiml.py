@@ -124,7 +124,7 @@ class Renderer:
             speech = {
                 "language": carrier_voice(listen.language).language,
                 "speech_timeout": "auto" if timeout is None else max(1, math.ceil(timeout)),
-                "hints": ",".join(_hints(listen.hints)) or None,
+                "hints": ",".join(spoken_hints(listen.hints)) or None,
             }
         gather = Gather(
             action=answer_url,
@@ -170,6 +170,6 @@ def _silent(answer_url: str) -> str:
     return f"{answer_url}{'&' if '?' in answer_url else '?'}silent=1"
 
 
-def _hints(hints: Iterable[str]) -> list[str]:
+def spoken_hints(hints: Iterable[str]) -> list[str]:
     """Phrases within the carrier's bounds; a comma would split one in two."""
     return [hint.replace(",", " ")[:MAX_HINT_CHARS] for hint in list(hints)[:MAX_HINTS]]

@@ -149,6 +149,8 @@ def take_in_file(session: Session, files: FlowFiles, name: str, version: str, te
     held = session.scalar(select(FlowFile.version).where(FlowFile.place == files.place, FlowFile.flow == name))
     if held == version:  # another process of this place was faster
         return "same"
+    if name != ENTRY_POINTS and files.version(name) != version:  # written meanwhile: the next look sees it
+        return "same"
     keep_text(session, name, version, text)
     verdict: Verdict = "same" if flow.live_version == version else "adopt"
     if name != ENTRY_POINTS:

@@ -17,9 +17,9 @@ from app.flows.files import FlowFiles
 from app.flows.models import Draft, EditLock, FlowFile, KnownFlow
 from app.forms import Refusal
 from app.words import N_
+from ivr_flows.beside import read_with_tests
 from ivr_flows.faults import FlowError
 from ivr_flows.includes import own_text
-from ivr_flows.loader import read_flow_text
 
 LOCK_LASTS = timedelta(minutes=5)
 """How long a silent writer keeps the lock; the editor's page speaks up every minute."""
@@ -173,7 +173,7 @@ def _standing_text(session: Session, files: FlowFiles, name: str, live: str | No
     if live is not None:
         return own_text(kept_text(session, name, live) or "")
     try:
-        return read_flow_text(files.path(name))
+        return read_with_tests(files.path(name))
     except FlowError:
         return ""
 

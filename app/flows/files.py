@@ -7,11 +7,11 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr_flows.beside import apart, beside, complete, read_with_tests, with_tests
 from ivr_flows.faults import FlowError
 from ivr_flows.includes import included_from, own_text, whole_text
 from ivr_flows.loader import read_flow_text, version_of
@@ -44,33 +44,33 @@ class FlowFiles:
 
     def named(self, flow: str, text: str) -> Named:
         """Who committed this text of the file, and with what message; nobody where git does not say."""
-        name = f"./{self.path(flow).name}"
-        committed = self._git("show", f"HEAD:{name}")
-        if committed is None or version_of(committed) != version_of(own_text(text)):
+        names = [f"./{path.name}" for path in (self.path(flow), beside(self.path(flow)))]
+        committed, tests = (self._git("show", f"HEAD:{name}") for name in names)
+        if committed is None or version_of(with_tests(committed, tests)) != version_of(own_text(text)):
             return Named()
-        told = self._git("log", "-1", "--format=%an%n%s", "--", name) or ""
+        told = self._git("log", "-1", "--format=%an%n%s", "--", *names) or ""
         author, _, message = told.strip().partition("\n")
         return Named(_plain(author), _plain(message))
 
     def write(self, flow: str, text: str, instead_of: str | None) -> bool:
-        """Write a flow's file if it still holds the version `instead_of` (None: if there is none yet).
+        """Write a flow's file, and its test calls, if they still hold the version `instead_of` (None: there is none).
 
-        False when it holds something else, or the folder may not be written to: what is live does not depend on it.
+        False when they hold something else, or the folder may not be written to: what is live does not depend on it.
+        The flow's row must be held, so that nobody takes one file for new and the other for old.
         """
-        return _replace(self.path(flow), text, lambda: self.version(flow) == instead_of)
+        own, tests = apart(text)
+        if self.version(flow) != instead_of:
+            return False
+        return (tests is None or _replace(beside(self.path(flow)), tests)) and _replace(self.path(flow), own)
 
-    def replace(self, path: Path, text: str, before: str | None) -> bool:
-        """Write a file of this folder if it still holds `before` (None: if there is none yet); False when it cannot."""
-        return _replace(path, text, lambda: _text(path) == before)
-
-    def whole(self, text: str) -> str:
-        """A flow's text with what it includes: what its version is a hash of."""
-        return whole_text(text, included_from(self.folder))
+    def whole(self, flow: str, text: str) -> str:
+        """A flow's text with its test calls and what it includes: what its version is a hash of."""
+        return whole_text(complete(text, self.path(flow)), included_from(self.folder))
 
     def version(self, flow: str) -> str | None:
         """What the file holds now; None when there is no readable one, "" when it is no text."""
         try:
-            return version_of(self.whole(read_flow_text(self.path(flow))))
+            return version_of(whole_text(read_with_tests(self.path(flow)), included_from(self.folder)))
         except FlowError:
             return "" if self.path(flow).exists() else None
 
@@ -89,13 +89,13 @@ class FlowFiles:
         return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 
-def _replace(path: Path, text: str, is_as_expected: Callable[[], bool]) -> bool:
-    """Write a file so that whoever reads meanwhile finds the old text or the new one."""
+def _replace(path: Path, text: str) -> bool:
+    """Write a file so that whoever reads meanwhile finds the old text or the new one; one that is so stays as it is."""
+    if _text(path) == text:
+        return True
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.unfinished")
     try:
         unfinished.write_text(text, encoding="utf-8", newline="")
-        if not is_as_expected():
-            return False
         if path.exists():
             shutil.copymode(path, unfinished)
         unfinished.replace(path)

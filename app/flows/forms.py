@@ -89,6 +89,10 @@ class SimulateForm(Verbatim):
     acts: list[Any] = []  # noqa: RUF012
 
 
+class HearForm(SimulateForm):
+    audio: Annotated[str, StringConstraints(min_length=1)]
+
+
 class ScenarioForm(SimulateForm):
     name: Annotated[Words, StringConstraints(min_length=1, max_length=200)]
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.flows.models import Canary, Draft, FlowFile, KnownFlow, Release
+from app.flows.prove import problem_in_words
 from app.flows.publish import House
 from ivr_flows.faults import FlowError
 from ivr_flows.store import ENTRY_POINTS
@@ -35,7 +36,7 @@ def listed_flows(session: Session, house: House) -> list[dict[str, Any]]:
             "draft": drafts.get(name),
             "canary": _trial(trials.get(name)),
             "conflict": name in conflicts,
-            "problem": str(problems[name]) if name in problems else None,
+            "problem": problem_in_words(problems.get(name)),
         }
         for name in sorted(names)
     ]

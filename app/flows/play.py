@@ -10,45 +10,47 @@ from pydantic import ValidationError
 from app.flows.prove import surroundings
 from app.flows.publish import House
 from app.forms import BadInput, Refusal
-from app.words import N_
+from app.words import N_, flow_words
+from ivr_flows.beside import complete
 from ivr_flows.engine import FlowLookup
 from ivr_flows.faults import FlowError
-from ivr_flows.loader import load_flow, read_flow_text
+from ivr_flows.loader import load_flow
 from ivr_flows.scenario_writer import scenario_of, with_scenario
 from ivr_flows.schema import Flow
 from ivr_flows.simulator import simulate
-from ivr_flows.store import SCENARIOS_ENDING
 
 log = structlog.get_logger()
 
 CARRIER_AWAY = N_("The carrier does not answer. Try again in a moment.")
-NOT_WRITABLE = N_("The test call cannot be saved: the folder of flow files may not be written to, or it just changed.")
 
 
 def simulated(house: House, name: str, text: str, given: dict[str, Any], acts: list[Any]) -> dict[str, Any]:
     """A whole call on this text, from its first ring. FlowError when the text cannot be played; BadInput for acts."""
-    flow = load_flow(house.store.whole(text), name, known=surroundings(house.store, name))
+    flow = flow_to_play(house, name, text)
     try:
-        return simulate(flow, given, acts, _flows(house, flow)).to_json()
+        return simulate(flow, given, acts, others(house, flow)).to_json()
     except ValidationError as wrong:
-        raise _bad(wrong) from wrong
+        raise bad_act(wrong) from wrong
 
 
-def save_as_scenario(
+def flow_to_play(house: House, name: str, text: str) -> Flow:
+    """The flow that this text is. FlowError when it cannot be played."""
+    return load_flow(house.store.whole(text), name, known=surroundings(house.store, name))
+
+
+def as_test_call(
     house: House, name: str, text: str, title: str, given: dict[str, Any], acts: list[Any]
 ) -> dict[str, Any]:
-    """Write a simulated call as a test call into <flow>.scenarios.yaml: the scenario. FlowError when it cannot be."""
-    flow = load_flow(house.store.whole(text), name, known=surroundings(house.store, name))
+    """A simulated call as a test call: `{scenario, text}`, the flow's text with it. Whoever writes keeps that text as
+    the draft, so that test calls are published and taken back with what they test. FlowError when it cannot be.
+    """
+    flow = flow_to_play(house, name, text)
     try:
-        scenario = scenario_of(flow, title, given, acts, _flows(house, flow))
+        scenario = scenario_of(flow, title, given, acts, others(house, flow))
     except ValidationError as wrong:
-        raise _bad(wrong) from wrong
-    beside = house.files.folder / f"{name}{SCENARIOS_ENDING}"
-    before = read_flow_text(beside) if beside.exists() else None
-    after = with_scenario(before or "", scenario, beside.name)
-    if not house.files.replace(beside, after, before):
-        raise Refusal(409, "not_writable", NOT_WRITABLE)
-    return scenario
+        raise bad_act(wrong) from wrong
+    whole = complete(text, house.files.path(name))
+    return {"scenario": scenario, "text": with_scenario(whole, scenario, house.files.path(name).name)}
 
 
 class DraftCalls(Protocol):
@@ -76,14 +78,17 @@ def call_with_text(calls: DraftCalls, name: str, text: str, to: str) -> str:
         raise Refusal(503, "carrier_away", CARRIER_AWAY) from away
 
 
-def _flows(house: House, flow: Flow) -> FlowLookup:
+def others(house: House, flow: Flow) -> FlowLookup:
+    """How a simulated call finds the flows that it goes on in; the flow at hand is found as it stands."""
+
     def find(name: str, version: str | None) -> Flow:
         return flow if name == flow.name else house.store.get(name, version)
 
     return find
 
 
-def _bad(wrong: ValidationError) -> BadInput:
+def bad_act(wrong: ValidationError) -> BadInput:
+    """What is wrong with the surroundings or the acts of a simulated call."""
     first = wrong.errors(include_url=False, include_input=False)[0]
     field = ".".join(map(str, first["loc"])) or "acts"
-    return BadInput(field, f"{field}: {first['msg']}")
+    return BadInput(field, f"{field}: {flow_words(first.get('ctx', {}).get('said') or first['msg'])}")

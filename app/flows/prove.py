@@ -7,6 +7,8 @@ from typing import Any
 
 from app.flows.archive import known_queues
 from app.flows.files import FlowFiles
+from app.words import flow_words
+from ivr_flows.beside import apart, beside
 from ivr_flows.faults import Fault, FlowError
 from ivr_flows.graph import graph_of
 from ivr_flows.includes import own_text
@@ -15,7 +17,7 @@ from ivr_flows.loader import check, load_flow, read_flow_text
 from ivr_flows.scenario import scenarios_of
 from ivr_flows.scenario_run import run_scenarios
 from ivr_flows.schema import Flow
-from ivr_flows.store import SCENARIOS_ENDING, FlowStore
+from ivr_flows.store import FlowStore
 
 NO_TESTS: dict[str, Any] = {"passed": 0, "failed": 0, "results": [], "coverage": {"nodes": [], "edges": []}}
 
@@ -37,8 +39,8 @@ def checked(store: FlowStore, name: str, text: str) -> dict[str, Any]:
 
 def tested(store: FlowStore, files: FlowFiles, name: str, text: str) -> dict[str, Any]:
     """What the test calls of a flow say of this text. FlowError when the text, or its test calls, cannot be used."""
-    flow = load_flow(store.whole(text), name, known=surroundings(store, name))
-    return _played(store, files, flow, own_text(text))
+    whole = files.whole(name, text)
+    return _played(store, files, load_flow(whole, name, known=surroundings(store, name)), own_text(whole))
 
 
 def proven(store: FlowStore, files: FlowFiles, name: str, text: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -63,16 +65,25 @@ def fault_json(fault: Fault) -> dict[str, Any]:
         "column": fault.column,
         "node": fault.node,
         "field": fault.field,
-        "message": fault.message,
+        "message": flow_words(fault.message),
         "severity": fault.severity,
         "file": fault.file,
     }
 
 
+def problem_in_words(problem: FlowError | None) -> str | None:
+    """Every fault of a file, a line each, with its place."""
+    return None if problem is None else "\n".join(fault_in_words(fault) for fault in problem.faults)
+
+
+def fault_in_words(fault: Fault) -> str:
+    return f"{fault.place}: {flow_words(fault.said)}"
+
+
 def _played(store: FlowStore, files: FlowFiles, flow: Flow, text: str) -> dict[str, Any]:
-    beside = files.folder / f"{flow.name}{SCENARIOS_ENDING}"
-    beside_text = read_flow_text(beside) if beside.is_file() else None
-    placed = scenarios_of(flow, text, beside_text, beside_file=beside.name)
+    other = beside(files.path(flow.name))
+    stays_apart = apart(text)[1] is None and other.is_file()
+    placed = scenarios_of(flow, text, read_flow_text(other) if stays_apart else None, beside_file=other.name)
 
     def lookup(name: str, version: str | None) -> Flow:
         return flow if name == flow.name else store.get(name, version)

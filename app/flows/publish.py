@@ -18,7 +18,7 @@ from app.flows.archive import hold, keep_text, kept_text, note_file, release
 from app.flows.drafts import NO_DRAFT, SAVED_OVER, claim_lock, draft_state, find_flow
 from app.flows.files import FlowFiles
 from app.flows.models import Canary, Draft, FlowFile, KnownFlow, Release
-from app.flows.prove import proven
+from app.flows.prove import fault_in_words, proven
 from app.forms import Refusal
 from app.words import N_
 from ivr_flows.faults import FlowError
@@ -143,7 +143,7 @@ def whole_text_of(session: Session, files: FlowFiles, name: str, which: str) -> 
     flow, draft = session.get(KnownFlow, name), session.get(Draft, name)
     if which == "draft":
         is_open = draft is not None and draft.state == "open"
-        return files.whole(draft.text) if draft and is_open else whole_text_of(session, files, name, "live")
+        return files.whole(name, draft.text) if draft and is_open else whole_text_of(session, files, name, "live")
     if which == "file":
         held = select(FlowFile.version).where(FlowFile.flow == name, FlowFile.state == "conflict")
         which = session.scalar(held.order_by(FlowFile.seen_at.desc()).limit(1)) or ""
@@ -157,7 +157,7 @@ def draft_to_publish(house: House, user_id: int, name: str, rev: int | None) -> 
     with unit_of_work() as session:
         find_flow(session, house.files, name)
         flow, user = hold(session, name), session.get_one(User, user_id)
-        return house.files.whole(_publishable(session, house, flow, user, rev).text)
+        return house.files.whole(name, _publishable(session, house, flow, user, rev).text)
 
 
 def _publishable(session: Session, house: House, flow: KnownFlow, user: User, rev: int | None) -> Draft:
@@ -173,7 +173,7 @@ def _publishable(session: Session, house: House, flow: KnownFlow, user: User, re
         raise Refusal(409, "draft_changed", SAVED_OVER, draft=standing)
     if draft.base_version != flow.live_version:
         raise Refusal(409, "live_moved", MOVED, draft=standing)
-    if version_of(house.files.whole(draft.text)) == flow.live_version:
+    if version_of(house.files.whole(flow.name, draft.text)) == flow.live_version:
         raise Refusal(409, "nothing_new", NOTHING_NEW)
     return draft
 
@@ -190,7 +190,7 @@ def _must_run(name: str, text: str) -> None:
     try:
         load_flow(text, name)
     except FlowError as error:
-        why = _("This version cannot be used any more: %(why)s", why=str(error.faults[0]))
+        why = _("This version cannot be used any more: %(why)s", why=fault_in_words(error.faults[0]))
         raise Refusal(422, "unusable", why) from error
 
 
@@ -218,9 +218,10 @@ def _set_aside(name: str, version: str, user: User) -> Release:
 
 def bring_home(house: House, name: str, version: str, text: str, instead_of: str | None) -> None:
     """Write what went live into the file, if that still holds what was live before, and let this process see it."""
-    if house.files.write(name, own_text(text), instead_of):
-        held = house.files.version(name) or version  # another one, where an included file has changed since
-        with unit_of_work() as session:
+    with unit_of_work() as session:
+        hold(session, name)
+        if house.files.write(name, own_text(text), instead_of):
+            held = house.files.version(name) or version  # another one, where an included file has changed since
             note_file(session, house.files.place, name, held, "same" if held == version else "behind")
     house.store.refresh()
 

@@ -22,6 +22,7 @@ from app.flows.forms import (
     ConflictForm,
     DiffForm,
     DraftForm,
+    HearForm,
     LockForm,
     NewFlowForm,
     PeriodForm,
@@ -32,16 +33,17 @@ from app.flows.forms import (
     TextForm,
     sized,
 )
+from app.flows.hear import Ear, heard
 from app.flows.listing import listed_flows
 from app.flows.new import create_flow
-from app.flows.play import DraftCalls, call_with_text, save_as_scenario, simulated
-from app.flows.prove import checked, fault_json, tested
+from app.flows.play import DraftCalls, as_test_call, call_with_text, simulated
+from app.flows.prove import checked, fault_json, problem_in_words, tested
 from app.flows.publish import NO_VERSION, House
 from app.flows.replay import replay
 from app.flows.traffic import period_of, traffic
 from app.forms import Refusal, parse
 from app.pages import limiter, wants_json
-from app.words import N_
+from app.words import N_, in_their_language
 from ivr_flows.diff import changes, unified
 from ivr_flows.faults import FlowError
 from ivr_flows.includes import own_text
@@ -218,7 +220,7 @@ def diff(name: str) -> ResponseReturnValue:
     """`?from=live&to=draft` (also `file` or a version): `{changes: [{node, how, words}], text}`."""
     form = parse(DiffForm)
     old, new = _text(name, form.from_, may_be_new=True), _text(name, form.to)
-    found = [change.to_json() for change in changes(old, new)]
+    found = [change.to_json(in_their_language) for change in changes(old, new)]
     return {"changes": found, "text": unified(old, new, form.from_, form.to)}
 
 
@@ -274,14 +276,32 @@ def simulate_(name: str) -> ResponseReturnValue:
         raise unplayable(error) from error
 
 
+@bp.post("/<name>/hear")
+@limiter.limit("60/minute", key_func=own_limit)
+def hear(name: str) -> ResponseReturnValue:
+    """`{text?, given, acts, audio}`: what the caller of a simulated call says, as mu-law at 8,000 Hz in base64, at most
+    15 s; `{say, confidence}` out, `say` "" when nothing was understood.
+    """
+    form = parse(HearForm)
+    ear: Ear = current_app.extensions["caller_ear"]
+    text = _text_or_draft(name, form.text)
+    request_session.rollback()  # nothing is held while the recogniser listens
+    try:
+        return heard(ear, house(), name, text, form.given, form.acts, form.audio)
+    except FlowError as error:
+        raise unplayable(error) from error
+
+
 @bp.post("/<name>/scenarios")
 @limiter.limit("60/minute", key_func=own_limit)
 def scenarios(name: str) -> ResponseReturnValue:
-    """`{text?, name, given, acts}`: keep a simulated call as a test call beside the flow; 201 `{scenario}`."""
+    """`{text?, name, given, acts}` in, `{scenario, text}` out: the text with this simulated call as one more test call,
+    for the writer to save.
+    """
     form = parse(ScenarioForm)
     try:
         text = _text_or_draft(name, form.text)
-        return {"scenario": save_as_scenario(house(), name, text, form.name, form.given, form.acts)}, 201
+        return as_test_call(house(), name, text, form.name, form.given, form.acts)
     except FlowError as error:
         raise unplayable(error) from error
 
@@ -323,7 +343,7 @@ def _draft(name: str) -> dict[str, Any]:
     state = drafts.draft_state(request_session(), known.files, name, current_user.id)
     problem = known.store.problems().get(name)
     return state | {
-        "problem": str(problem) if problem else None,
+        "problem": problem_in_words(problem),
         "queues": sorted(known_queues() or ()),
         "flows": known.store.names(),
     }

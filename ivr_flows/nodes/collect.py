@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.events import CallEvent, DigitsEntered, SpeechHeard
 from ivr_flows.facts import MASK, Collected, Fact, NotUnderstood, TimedOut
@@ -12,6 +11,7 @@ from ivr_flows.instructions import InputKind, Listen, Prompt
 from ivr_flows.nodes.asking import QuestionNode, is_silence, is_sure
 from ivr_flows.nodes.base import Call, Go, Outcome, Wait, Way
 from ivr_flows.patterns import VariableName
+from ivr_flows.said import wrong
 from ivr_flows.spoken import NO_WORDS, YES_WORDS, digits_said, yes_or_no
 from ivr_flows.texts import PromptText, Target
 
@@ -22,8 +22,8 @@ def _usable_pattern(pattern: str) -> str:
     try:
         _whole(pattern)
     except Exception as error:  # pydantic's own error type for a pattern that Rust's regex refuses is private
-        raise PydanticCustomError(
-            "flow", "is not a pattern that can be used (no look-around, no back-references, no thousandfold repeats)"
+        raise wrong(
+            "is not a pattern that can be used (no look-around, no back-references, no thousandfold repeats)"
         ) from error
     return pattern
 
@@ -79,9 +79,9 @@ class CollectNode(QuestionNode):
     @model_validator(mode="after")
     def _lengths_fit(self) -> CollectNode:
         if self.min_length > self.max_length:
-            raise PydanticCustomError("flow", "min_length is greater than max_length")
+            raise wrong("min_length is greater than max_length")
         if self.expect == "words" and not self.by_speech:
-            raise PydanticCustomError("flow", "words can only be spoken: leave out by_speech, or expect digits")
+            raise wrong("words can only be spoken: leave out by_speech, or expect digits")
         return self
 
     def enter(self, call: Call) -> Outcome:

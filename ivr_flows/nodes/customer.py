@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.facts import CustomerChanged, CustomerChecked, Fact
 from ivr_flows.instructions import ChangeCustomer, Instruction
 from ivr_flows.nodes.base import Call, Go, Node, Outcome, Part, Way
 from ivr_flows.patterns import VariableName
+from ivr_flows.said import wrong
 from ivr_flows.texts import LANGUAGE, Target, Template
 
 _SOURCE = re.compile(r"(name|language|is_known|last_interaction_at|fields\.[a-z][a-z0-9_]{0,39})\Z")
@@ -19,9 +19,7 @@ _SOURCE = re.compile(r"(name|language|is_known|last_interaction_at|fields\.[a-z]
 
 def _source(value: Any) -> str:
     if not isinstance(value, str) or not _SOURCE.match(value):
-        raise PydanticCustomError(
-            "flow", "must be name, language, is_known, last_interaction_at, or a field such as fields.plan"
-        )
+        raise wrong("must be name, language, is_known, last_interaction_at, or a field such as fields.plan")
     return value
 
 
@@ -43,7 +41,7 @@ class Lately(Part):
     @model_validator(mode="after")
     def _has_one_length(self) -> Lately:
         if (self.hours is None) == (self.minutes is None):
-            raise PydanticCustomError("flow", "needs exactly one of: hours, minutes")
+            raise wrong("needs exactly one of: hours, minutes")
         return self
 
     @property
@@ -85,7 +83,7 @@ class CustomerNode(Node):
     @model_validator(mode="after")
     def _does_something(self) -> CustomerNode:
         if not (self.read or self.set or self.known or self.last_interaction_within):
-            raise PydanticCustomError("flow", "does nothing: give it read, set, known or last_interaction_within")
+            raise wrong("does nothing: give it read, set, known or last_interaction_within")
         return self
 
     def enter(self, call: Call) -> Outcome:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.nodes.base import Call, Go, GoToFlow, Node, Outcome, Way
 from ivr_flows.patterns import Name
+from ivr_flows.said import wrong
 from ivr_flows.texts import Target
 
 
@@ -35,11 +35,9 @@ class GotoNode(Node):
     @model_validator(mode="after")
     def _has_one_destination(self) -> GotoNode:
         if (self.to is None) == (self.flow is None):
-            raise PydanticCustomError("flow", "needs exactly one of: to, flow")
+            raise wrong("needs exactly one of: to, flow")
         if self.to is not None and self.fallback is not None:
-            raise PydanticCustomError(
-                "flow", "a fallback is for another flow: leave it out, or give flow instead of to"
-            )
+            raise wrong("a fallback is for another flow: leave it out, or give flow instead of to")
         return self
 
     def enter(self, call: Call) -> Outcome:

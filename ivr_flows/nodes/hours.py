@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import holidays as public_holidays
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.facts import HoursChecked
 from ivr_flows.nodes.base import Call, Go, Node, Outcome, Part, Way
 from ivr_flows.patterns import COUNTRY_PATTERN, Name
+from ivr_flows.said import wrong
 from ivr_flows.texts import Target
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -26,28 +26,24 @@ _DATE = re.compile(r"(?:(\d{4})-)?(\d{2})-(\d{2})\Z")
 Spans = tuple[tuple[int, int], ...]  # minutes after midnight; an end of at most its start is on the next day
 
 
-def _wrong(message: str) -> PydanticCustomError:
-    return PydanticCustomError("flow", "{message}", {"message": message})
-
-
 def read_spans(value: Any) -> Spans:
     """ "08:00-12:00", a list of such, or "closed"."""
     if value == "closed":
         return ()
     texts = value if isinstance(value, list) else [value]
     if not texts or len(texts) > 10:
-        raise _wrong("must be times such as 08:00-17:30, a list of up to ten of them, or closed")
+        raise wrong("must be times such as 08:00-17:30, a list of up to ten of them, or closed")
     return tuple(_read_span(text) for text in texts)
 
 
 def _read_span(text: Any) -> tuple[int, int]:
     match = _SPAN.match(text.strip()) if isinstance(text, str) else None
     if match is None:
-        raise _wrong(f"'{text}' is not a time span; write it as 08:00-17:30, or closed")
+        raise wrong("'{text}' is not a time span; write it as 08:00-17:30, or closed", text=text)
     start = int(match[1]) * 60 + int(match[2])
     end = int(match[3]) * 60 + int(match[4]) if match[3] else _DAY_MINUTES
     if start == end:
-        raise _wrong(f"'{text}' begins when it ends; for a whole day write 00:00-24:00")
+        raise wrong("'{text}' begins when it ends; for a whole day write 00:00-24:00", text=text)
     return start, end
 
 
@@ -59,12 +55,12 @@ def read_weekly(value: Any) -> dict[str, Spans]:
     if value == ALWAYS:
         return dict.fromkeys(DAYS, ((0, _DAY_MINUTES),))
     if not isinstance(value, dict) or not value:
-        raise _wrong("must be 24/7, or times by day, for instance {mon-fri: 08:00-20:00, sat: closed}")
+        raise wrong("must be 24/7, or times by day, for instance {mon-fri: 08:00-20:00, sat: closed}")
     week: dict[str, Spans] = {}
     for days, spans in value.items():
         for day in _days(days):
             if day in week:
-                raise _wrong(f"names {day} twice")
+                raise wrong("names {day} twice", day=day)
             week[day] = read_spans(spans)
     return week
 
@@ -72,10 +68,12 @@ def read_weekly(value: Any) -> dict[str, Spans]:
 def _days(text: Any) -> list[str]:
     first, _, last = str(text).partition("-")
     if first not in DAYS or (last and last not in DAYS):
-        raise _wrong(f"'{text}' is not a day; use one of {', '.join(DAYS)}, or a range such as mon-fri")
+        raise wrong(
+            "'{text}' is not a day; use one of {names}, or a range such as mon-fri", text=text, names=", ".join(DAYS)
+        )
     start, end = DAYS.index(first), DAYS.index(last or first)
     if end < start:
-        raise _wrong(f"'{text}' runs backwards; write it as two ranges")
+        raise wrong("'{text}' runs backwards; write it as two ranges", text=text)
     return list(DAYS[start : end + 1])
 
 
@@ -83,7 +81,7 @@ def known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except Exception as error:  # zoneinfo raises several kinds for bad keys, all meaning the same
-        raise _wrong(f"'{name}' is not a time zone; use an IANA name such as America/New_York") from error
+        raise wrong("'{name}' is not a time zone; use an IANA name such as America/New_York", name=name) from error
     return name
 
 
@@ -92,7 +90,7 @@ def _whole_date(value: Any) -> str:
     try:
         Date(int(match[1] or 2000), int(match[2]), int(match[3])) if match else Date(0, 1, 1)
     except ValueError as error:
-        raise _wrong(f"'{value}' is not a date; write 2026-12-24, or 12-24 for every year") from error
+        raise wrong("'{value}' is not a date; write 2026-12-24, or 12-24 for every year", value=value) from error
     return str(value)
 
 
@@ -125,12 +123,18 @@ class PublicHolidays(Part):
     def _is_known(self) -> PublicHolidays:
         supported = public_holidays.list_supported_countries(include_aliases=False)
         if self.country not in supported:
-            raise _wrong(
-                f"no public holidays are known for country '{self.country}'; use an ISO code such as US, GB or MX"
+            raise wrong(
+                "no public holidays are known for country '{country}'; use an ISO code such as US, GB or MX",
+                country=self.country,
             )
         if self.part is not None and self.part not in supported[self.country]:
             parts = ", ".join(supported[self.country]) or "none"
-            raise _wrong(f"'{self.part}' is not a part of {self.country}; use one of: {parts}")
+            raise wrong(
+                "'{part}' is not a part of {country}; use one of: {parts}",
+                part=self.part,
+                country=self.country,
+                parts=parts,
+            )
         return self
 
 
@@ -234,9 +238,9 @@ class HoursNode(Node):
     def _has_times_once(self) -> HoursNode:
         own = self.model_fields_set & OpeningHours.model_fields.keys()
         if self.use is not None and own:
-            raise _wrong(f"takes its times from '{self.use}': leave out {', '.join(sorted(own))}")
+            raise wrong("takes its times from '{use}': leave out {names}", use=self.use, names=", ".join(sorted(own)))
         if self.use is None and (self.zone is None or self.weekly is None):
-            raise _wrong("needs zone and weekly, or use with the name of shared hours")
+            raise wrong("needs zone and weekly, or use with the name of shared hours")
         return self
 
     @property

@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.events import CallEvent, LookupAnswered, plain_text
 from ivr_flows.expressions import MAX_NUMBER
@@ -16,6 +15,7 @@ from ivr_flows.facts import LookedUp
 from ivr_flows.instructions import LookUp
 from ivr_flows.nodes.base import Call, Go, Node, Outcome, Part, Wait, Way
 from ivr_flows.patterns import VariableName
+from ivr_flows.said import wrong
 from ivr_flows.texts import PromptText, Target, Template
 
 MAX_URL_CHARS = 2000
@@ -29,20 +29,16 @@ _STATUS = re.compile(r"[1-5](?:[0-9]{2}|xx)\Z")
 _OURS = frozenset({"host", "content-length", "content-type", "connection", "transfer-encoding", "accept-encoding"})
 
 
-def _wrong(message: str) -> PydanticCustomError:
-    return PydanticCustomError("flow", "{message}", {"message": message})
-
-
 def _address(value: Any) -> Template:
     """The scheme, the host and the port stand in the file: nobody who calls may choose whom we ask."""
     template = Template.read(value)
     if len(template) > MAX_URL_CHARS:
-        raise _wrong(f"is longer than {MAX_URL_CHARS:,} characters")
+        raise wrong("is longer than {most:,} characters", most=MAX_URL_CHARS)
     origin = _ORIGIN.match(template)
     if origin is None or not _has_a_host(origin[0]):
-        raise _wrong("must begin with https:// and a host without variables, for instance https://crm.example/orders/")
+        raise wrong("must begin with https:// and a host without variables, for instance https://crm.example/orders/")
     if "#" in template.split("{")[0] or any(char.isspace() for char in re.sub(r"\{[{%].*?[}%]\}", "", template)):
-        raise _wrong("must be an address without spaces and without #")
+        raise wrong("must be an address without spaces and without #")
     return template
 
 
@@ -63,20 +59,20 @@ class Secret(Part):
 
 def _path(value: Any) -> str:
     if not isinstance(value, str) or not _PATH.match(value):
-        raise _wrong("must be a way into the answer, such as order.items.0.state")
+        raise wrong("must be a way into the answer, such as order.items.0.state")
     return value
 
 
 def _header_name(value: Any) -> str:
     if not isinstance(value, str) or not _HEADER.match(value):
-        raise _wrong("is not a header: use letters, digits and -")
+        raise wrong("is not a header: use letters, digits and -")
     return value
 
 
 def _status(value: Any) -> str:
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not _STATUS.match(text):
-        raise _wrong("must be a status such as 404, or 4xx for all of its kind")
+        raise wrong("must be a status such as 404, or 4xx for all of its kind")
     return text
 
 
@@ -104,7 +100,7 @@ def _body(value: Any) -> Any:
 
 def _check_body(value: Any, depth: int) -> None:
     if depth > MAX_BODY_DEPTH:
-        raise _wrong(f"is nested deeper than {MAX_BODY_DEPTH} levels")
+        raise wrong("is nested deeper than {most} levels", most=MAX_BODY_DEPTH)
     if isinstance(value, dict):
         for each in value.values():
             _check_body(each, depth + 1)
@@ -114,7 +110,7 @@ def _check_body(value: Any, depth: int) -> None:
     elif isinstance(value, str):
         Template.read(value)
     elif not isinstance(value, bool | int | float | None):
-        raise _wrong("holds something that is neither text, number, true, false, list nor mapping")
+        raise wrong("holds something that is neither text, number, true, false, list nor mapping")
 
 
 class HttpNode(Node):
@@ -180,13 +176,13 @@ class HttpNode(Node):
     def _fits_together(self) -> HttpNode:
         ours = next((name for name in self.headers if name.lower() in _OURS), None)
         if ours:
-            raise _wrong(f"the header {ours} is set by the house: leave it out")
+            raise wrong("the header {name} is set by the house: leave it out", name=ours)
         if self.body is not None and self.method == "GET":
-            raise _wrong("a GET has no body: use query, or method: POST")
+            raise wrong("a GET has no body: use query, or method: POST")
         if self.cache_s and self.method != "GET":
-            raise _wrong("only answers to GET can be kept: leave out cache_s")
+            raise wrong("only answers to GET can be kept: leave out cache_s")
         if self.send == "form" and not isinstance(self.body, dict):
-            raise _wrong("a form needs a body of names and values")
+            raise wrong("a form needs a body of names and values")
         return self
 
     def enter(self, call: Call) -> Outcome:

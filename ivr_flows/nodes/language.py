@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.events import SpeechHeard
 from ivr_flows.facts import Fact, KeyPressed, LanguageChosen, WordsUnderstood
@@ -13,6 +12,7 @@ from ivr_flows.nodes.asking import ChoosingNode
 from ivr_flows.nodes.base import Call, Go, Outcome, Part, Wait, Way
 from ivr_flows.nodes.menu import Key
 from ivr_flows.patterns import LanguageTag
+from ivr_flows.said import wrong
 from ivr_flows.spoken import best_choice
 from ivr_flows.texts import PromptText, Target, Words
 
@@ -67,7 +67,7 @@ class LanguageNode(ChoosingNode):
     def _sets_or_asks(self) -> LanguageNode:
         asks = self.prompt is not None and bool(self.choices)
         if (self.language is not None) == asks or (self.prompt is not None) != bool(self.choices):
-            raise PydanticCustomError("flow", "needs either language, or both prompt and choices")
+            raise wrong("needs either language, or both prompt and choices")
         return self
 
     def enter(self, call: Call) -> Outcome:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.events import CallEvent, Continued, QueueLeft
 from ivr_flows.facts import QueueGone, QueueJoined
 from ivr_flows.instructions import Announcements, EnterQueue
 from ivr_flows.nodes.base import Call, End, Go, Node, Outcome, Part, Wait, Way
 from ivr_flows.patterns import Name
+from ivr_flows.said import wrong
 from ivr_flows.texts import PromptText, Target
 
 
@@ -84,9 +84,7 @@ class QueueNode(Node):
     @model_validator(mode="after")
     def _offers_one_callback(self) -> QueueNode:
         if self.callback and self.wait_flow:
-            raise PydanticCustomError(
-                "flow", "has both wait_flow and callback: put a callback node into the wait flow instead"
-            )
+            raise wrong("has both wait_flow and callback: put a callback node into the wait flow instead")
         return self
 
     def enter(self, call: Call) -> Outcome:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, model_validator
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.facts import Fact, LanguageChosen, VariableSet
 from ivr_flows.nodes.base import Call, Go, Node, Outcome, Way
 from ivr_flows.patterns import LanguageTag, VariableName
+from ivr_flows.said import wrong
 from ivr_flows.texts import Target, Text
 
 
@@ -42,7 +42,7 @@ class SetNode(Node):
     @model_validator(mode="after")
     def _does_something(self) -> SetNode:
         if not self.variables and self.language is None:
-            raise PydanticCustomError("flow", "sets nothing: give it variables or a language")
+            raise wrong("sets nothing: give it variables or a language")
         return self
 
     def enter(self, call: Call) -> Outcome:

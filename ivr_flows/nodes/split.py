@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.facts import SplitTaken
 from ivr_flows.nodes.base import Call, Go, Node, Outcome, Part, Way
+from ivr_flows.said import wrong
 from ivr_flows.state import CallContext
 from ivr_flows.texts import Target
 
@@ -56,7 +56,7 @@ class SplitNode(Node):
     def _is_whole(self) -> SplitNode:
         total = sum(share.percent for share in self.shares)
         if abs(total - 100) > 0.001:
-            raise PydanticCustomError("flow", "the shares add up to {total} %, not to 100", {"total": f"{total:g}"})
+            raise wrong("the shares add up to {total} %, not to 100", total=f"{total:g}")
         return self
 
     def enter(self, call: Call) -> Outcome:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.events import CallEvent, DigitsEntered, SpeechHeard
 from ivr_flows.facts import Fact, NotUnderstood, SurveyAnswered, SurveySkipped, TimedOut
@@ -14,6 +13,7 @@ from ivr_flows.nodes.asking import AskingNode, is_silence, is_sure
 from ivr_flows.nodes.base import Call, Go, Outcome, Part, Wait, Way
 from ivr_flows.nodes.menu import Key
 from ivr_flows.patterns import Name, VariableName
+from ivr_flows.said import wrong
 from ivr_flows.spoken import NO_WORDS, YES_WORDS, best_choice, number_said, yes_or_no
 from ivr_flows.texts import PromptText, Target, Words
 
@@ -60,7 +60,7 @@ class Question(Part):
     @model_validator(mode="after")
     def _has_its_choices(self) -> Question:
         if (self.expect == "choice") != bool(self.choices):
-            raise PydanticCustomError("flow", "choices belong to 'expect: choice', and to that only")
+            raise wrong("choices belong to 'expect: choice', and to that only")
         return self
 
     def answer(self, event: DigitsEntered | SpeechHeard, language: str) -> Answer | None:
@@ -147,7 +147,7 @@ class SurveyNode(AskingNode):
         ids = [question.id for question in self.questions]
         twice = next((id_ for id_ in ids if ids.count(id_) > 1), None)
         if twice:
-            raise PydanticCustomError("flow", "two questions have the id '{id}'", {"id": twice})
+            raise wrong("two questions have the id '{id}'", id=twice)
         return self
 
     def enter(self, call: Call) -> Outcome:

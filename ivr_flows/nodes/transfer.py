@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from ivr_flows.events import CallEvent, Continued, TransferEnded
 from ivr_flows.facts import QueueJoined, TransferFinished, TransferStarted
@@ -12,6 +11,7 @@ from ivr_flows.instructions import EnterQueue, Hangup, TransferToAgent, Transfer
 from ivr_flows.nodes.base import Call, End, Go, GoToFlow, Node, Outcome, Wait, Way
 from ivr_flows.nodes.queue import left_queue
 from ivr_flows.patterns import E164, Name
+from ivr_flows.said import wrong
 from ivr_flows.texts import PromptText, Target, Text
 
 
@@ -51,7 +51,7 @@ class TransferNode(Node):
     @model_validator(mode="after")
     def _has_one_destination(self) -> TransferNode:
         if sum(to is not None for to in (self.number, self.agent, self.queue, self.flow)) != 1:
-            raise PydanticCustomError("flow", "needs exactly one of: number, agent, queue, flow")
+            raise wrong("needs exactly one of: number, agent, queue, flow")
         return self
 
     def enter(self, call: Call) -> Outcome:

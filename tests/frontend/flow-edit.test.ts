@@ -178,6 +178,26 @@ test("a rename reaches every place that names the step and no text that only men
   assert.ok(start.includes("start: welcome   # what callers meet first"));
 });
 
+test("a rename reaches the test calls that stand after the steps", () => {
+  const calls = [
+    "#%scenarios",
+    "scenarios:",
+    "  - name: desk",
+    "    given: {lookups: {desk: timeout}, customer: {node: desk}}",
+    "    call:",
+    "      - hears: desk",
+    "      - visits: desk # here",
+    "    ends: {queue: desk, node: desk}",
+    "",
+  ].join("\n");
+  const renamed = changed(`${FLOW}\n${calls}`, renameStep(`${FLOW}\n${calls}`, schema, "desk", "front"));
+  const [call] = parse(renamed).scenarios;
+  assert.deepEqual(call.given, { lookups: { front: "timeout" }, customer: { node: "desk" } });
+  assert.deepEqual([call.name, call.call, call.ends], ["desk", [{ hears: "desk" }, { visits: "front" }], { queue: "desk", node: "front" }]);
+  assert.ok(renamed.includes("- visits: front # here"));
+  assert.equal(blockAt(outline(renamed), renamed.indexOf("visits: front")), null, "they belong to no step");
+});
+
 test("a deleted step goes with its own comment; what led to it leads on", () => {
   const gone = changed(FLOW, deleteStep(FLOW, schema, "hello"));
   assert.equal(parse(gone).start, "main");

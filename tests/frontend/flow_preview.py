@@ -10,6 +10,7 @@ from typing import Any
 from flask import Flask, Response, jsonify, render_template, request
 from pydantic import ValidationError
 
+from ivr_flows.beside import read_with_tests
 from ivr_flows.diff import changes, unified
 from ivr_flows.faults import FlowError
 from ivr_flows.graph import graph_of
@@ -38,7 +39,6 @@ class Kept:
     lock: dict[str, Any] | None = None
     conflict: dict[str, Any] | None = None
     canary: dict[str, Any] | None = None
-    scenarios: str = ""
     rung: list[str] = field(default_factory=list)
 
     @property
@@ -80,11 +80,9 @@ def kept_flows() -> dict[str, Kept]:
     """The demo's flows with a little history, and two large ones."""
     flows = {name: Kept(name) for name in ("main", "support", "large", "huge")}
     for name in ("main", "support"):
-        text = (FLOWS / f"{name}.yaml").read_text()
+        text = read_with_tests(FLOWS / f"{name}.yaml")
         flows[name].release(text.replace("Calls are recorded.", "This call is recorded."), "First words", "file", "Bo")
         flows[name].release(text, "Say it in fewer words")
-        beside = FLOWS / f"{name}.scenarios.yaml"
-        flows[name].scenarios = beside.read_text() if beside.exists() else ""
     flows["large"].release(large_flow(200), "Many menus")
     flows["huge"].release(large_flow(500), "Very many menus")
     return flows
@@ -138,7 +136,7 @@ def flow_pages(app: Flask) -> None:
         ("/<name>/canary/promote", _promote, "POST"),
         ("/<name>/canary/stop", _stop_canary, "POST"),
         ("/<name>/simulate", _simulate, "POST"),
-        ("/<name>/scenarios", _keep_scenario, "POST"),
+        ("/<name>/scenarios", _with_scenario, "POST"),
         ("/<name>/call", _call, "POST"),
         ("/<name>/traffic", _traffic, "GET"),
         ("/replay/<interaction>", _replay, "GET"),
@@ -251,7 +249,7 @@ def _test(name: str) -> Any:
 
 def _played(kept: Kept, text: str) -> dict[str, Any]:
     flow = load_flow(text, kept.name, known=KNOWN)
-    placed = scenarios_of(flow, text, kept.scenarios)
+    placed = scenarios_of(flow, text)
 
     def lookup(name: str, version: str | None) -> Any:
         return flow if name == kept.name else load_flow(_kept(name).text, name, known=KNOWN)
@@ -337,12 +335,11 @@ def _other_flows(name: str, version: str | None = None) -> Any:
     return load_flow(_kept(name).text, name, known=KNOWN)
 
 
-def _keep_scenario(name: str) -> Any:
-    kept, given = _kept(name), _given()
+def _with_scenario(name: str) -> Any:
+    given = _given()
     flow = load_flow(given["text"], name, known=KNOWN)
     scenario = scenario_of(flow, given["name"], given["given"], given["acts"], _other_flows)
-    kept.scenarios = with_scenario(kept.scenarios, scenario, f"{name}.scenarios.yaml")
-    return "", 201
+    return {"scenario": scenario, "text": with_scenario(given["text"], scenario, f"{name}.yaml")}
 
 
 def _call(name: str) -> Any:

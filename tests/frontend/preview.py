@@ -15,6 +15,8 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
 from flask_babel import Babel
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 
 from app.config import Settings
 from app.pages import content_policy
@@ -26,9 +28,28 @@ POLICY = content_policy(Settings.from_env({"CARRIER": "local"})).replace("connec
 """The one that the house sends; a test's carrier has a port of its own, where the house has one origin."""
 
 
+class Compiled(BytecodeCache):
+    """Templates that were compiled once in this process: each test has an app of its own, and compiling is slow."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """A template that has changed since is not taken: its checksum differs."""
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
 def make_preview() -> Flask:
     """A Flask app that draws our templates from `tests.frontend.examples`."""
     app = Flask("app", root_path=str(ROOT / "app"))
+    app.jinja_options = {**app.jinja_options, "bytecode_cache": COMPILED}
     app.config.update(SECRET_KEY="preview", TEMPLATES_AUTO_RELOAD=True)
     Babel(app, locale_selector=lambda: request.args.get("lang", "en"))
     app.context_processor(_context)

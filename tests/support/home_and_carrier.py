@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,19 @@ class Home:
         return self._phones[-1]
 
     def own_number(self, number: str = OURS) -> None:
-        """Make the carrier send this number's texts here."""
+        """Make the carrier send this number's calls and texts here."""
         numbers = self.carrier.client().incoming_phone_numbers
         for old in numbers.list(phone_number=number):
             old.delete()
         base = self.settings.public_base_url
-        numbers.create(phone_number=number, sms_url=f"{base}/sms/incoming", sms_fallback_url=f"{base}/sms/fallback")
+        numbers.create(
+            phone_number=number,
+            voice_url=f"{base}/voice/incoming",
+            voice_fallback_url=f"{base}/voice/fallback",
+            status_callback=f"{base}/voice/status",
+            sms_url=f"{base}/sms/incoming",
+            sms_fallback_url=f"{base}/sms/fallback",
+        )
 
     def work_off(self) -> None:
         asyncio.run(worker.work_off(self.settings.database_url or ""))
@@ -57,8 +64,10 @@ class Home:
             phone.close()
 
 
-def at_home(carrier: RunningCarrier, database_url: str, folder: Path) -> Iterator[Home]:
-    """Serve the application for the carrier until the generator is closed."""
+def at_home(
+    carrier: RunningCarrier, database_url: str, folder: Path, more: Mapping[str, str] | None = None
+) -> Iterator[Home]:
+    """Serve the application for the carrier until the generator is closed; `more` are settings of the test's own."""
     made: list[Flask] = []
     server = make_server("127.0.0.1", 0, lambda env, start: made[0](env, start), threaded=True, request_handler=_Quiet)
     settings = Settings.from_env(
@@ -73,6 +82,7 @@ def at_home(carrier: RunningCarrier, database_url: str, folder: Path) -> Iterato
             "TWILIO_AUTH_TOKEN": carrier.auth_token,
             "TWILIO_API_KEY_SID": carrier.api_key_sid,
             "TWILIO_API_KEY_SECRET": carrier.api_key_secret,
+            **(more or {}),
         }
     )
     made.append(create_app(settings))

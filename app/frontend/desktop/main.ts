@@ -368,8 +368,10 @@ document.querySelector(".desk-tabs")?.addEventListener("click", (event) => {
 
 // -- the phone, and telling the server about it
 
+let onTheLine = false;
 phone.onStatus.on((status) => {
-  if (status.call === null) byId("keypad-menu").hidePopover();
+  if (onTheLine && status.call === null) byId("keypad-menu").hidePopover(); // not at every news of a phone that connects
+  onTheLine = status.call !== null;
   draw();
   beatSoon();
   if (status.call?.state === "incoming" && !state.offer) refreshSoon();

@@ -29,7 +29,11 @@ export class FlowApi {
   promote = (): Promise<unknown> => call("POST", `${this.base}/canary/promote`, {});
   stopCanary = (): Promise<unknown> => call("POST", `${this.base}/canary/stop`, {});
   simulate = (text: string, given: object, acts: Act[]): Promise<Simulation> => call("POST", `${this.base}/simulate`, { text, given, acts });
-  saveScenario = (text: string, name: string, given: object, acts: Act[]): Promise<unknown> =>
+  /** What is understood of a sound (mu-law at 8 kHz in base64) at this moment of a simulated call. */
+  hear = (text: string, given: object, acts: Act[], audio: string): Promise<{ say: string; confidence: number | null }> =>
+    call("POST", `${this.base}/hear`, { text, given, acts, audio }, LONG_MS);
+  /** The text with this call as one more test call. */
+  withScenario = (text: string, name: string, given: object, acts: Act[]): Promise<{ text: string }> =>
     call("POST", `${this.base}/scenarios`, { text, name, given, acts });
   callDraft = (to: string): Promise<unknown> => call("POST", `${this.base}/call`, { to });
   traffic = (from: string, to: string): Promise<Traffic> => call("GET", `${this.base}/traffic?${new URLSearchParams({ from, to })}`);

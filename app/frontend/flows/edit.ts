@@ -272,8 +272,26 @@ export function renameStep(text: string, schema: FlowSchema, old: string, next: 
   const block = blockOf(found, old);
   if (!block) return [];
   const changes: Replacement[] = [{ from: block.idFrom, to: block.idTo, insert: next }];
-  changes.push(...retarget(text, schema, old, next));
+  changes.push(...retarget(text, schema, old, next), ...inTestCalls(text, found.until, old, next));
   return changes;
+}
+
+/** Test calls that stand after the steps name a step by `visits`, as their end, and where they say what it is answered or how it splits. */
+function inTestCalls(text: string, from: number, old: string, next: string): Replacement[] {
+  const places: Replacement[] = [];
+  const rename = (named: unknown): void => {
+    if (isScalar(named) && named.value === old && named.range) places.push({ from: from + named.range[0], to: from + named.range[1], insert: next });
+  };
+  visit(parseDocument(text.slice(from), { logLevel: "silent" }), {
+    Pair(_, { key, value }: Pair, above) {
+      const parent = above.findLast(isPair)?.key;
+      const inside = isScalar(parent) ? parent.value : null;
+      const name = isScalar(key) ? key.value : null;
+      if (name === "visits" || (name === "node" && inside === "ends")) rename(value);
+      if (inside === "lookups" || inside === "chance") rename(key);
+    },
+  });
+  return places;
 }
 
 /** Everything that leads to one step leads to another one. */

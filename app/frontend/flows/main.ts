@@ -79,7 +79,14 @@ class Editor {
     const titleOf = (id: string): string => this.titleOf(id);
     const text = (): string => this.code.text;
     this.tests = new Tests(this.api, text);
-    this.simulator = new Simulator(this.api, text, settled, titleOf, () => ({ languages: languagesOf(this.code.text), queues: names.queues }));
+    this.simulator = new Simulator(this.api, {
+      text,
+      settled,
+      titleOf,
+      around: () => ({ languages: languagesOf(this.code.text), queues: names.queues }),
+      rewrite: (before, after) => this.rewrite(before, after),
+      worklet: byId("strip").dataset["capture"] ?? "",
+    });
     this.changes = new Changes(this.api, settled, (id) => this.choose(id));
     this.history = new History(this.api, () => void this.keeper.look().then(() => this.countChanges()), (from, to, heading) => this.compare(from, to, heading));
     this.trial = new Trial(this.api, settled, () => void this.keeper.look());
@@ -87,7 +94,7 @@ class Editor {
     this.strip = new Strip(byId("strip"), [this.problems, this.tests, this.simulator, this.changes, this.history, this.trial, this.traffic], t("Below the flow"));
     this.listen();
     this.drawState();
-    void this.check().then(() => this.checked.faults.length && this.strip.show("problems"));
+    void this.check().then(() => this.checked.faults.length && !this.strip.open && this.strip.show("problems"));
   }
 
   private listen(): void {
@@ -112,7 +119,6 @@ class Editor {
     this.simulator.played.on((played) => this.mark(played ? marksOf(played) : {}, played?.node ?? null));
     this.changes.compared.on((diff) => this.mark(diff ? { changes: changesOf(diff) } : {}));
     this.traffic.loaded.on((traffic) => this.mark(traffic ? trafficMarks(traffic) : {}));
-    this.simulator.saved.on(() => void this.keeper.look());
     byId("publish").addEventListener("click", () => void this.publish());
     byId("undo").addEventListener("click", () => this.code.undo());
     byId("redo").addEventListener("click", () => this.code.redo());
@@ -264,13 +270,26 @@ class Editor {
   }
 
   private change(changes: Replacement[]): boolean {
-    if (!this.keeper.mayWrite) {
-      toast(t("Somebody else writes here now. Take over first."), { error: true });
-      return false;
-    }
+    if (!this.mayChange()) return false;
     this.code.change(changes);
     void this.check();
     return changes.length > 0;
+  }
+
+  private rewrite(before: string, after: string): boolean {
+    if (this.code.text !== before) {
+      toast(t("The text was changed meanwhile. Try again."), { error: true });
+      return false;
+    }
+    if (!this.mayChange()) return false;
+    this.code.replaceAll(after);
+    void this.check();
+    return true;
+  }
+
+  private mayChange(): boolean {
+    if (!this.keeper.mayWrite) toast(t("Somebody else writes here now. Take over first."), { error: true });
+    return this.keeper.mayWrite;
   }
 
   private async rename(id: string): Promise<void> {

@@ -21,12 +21,14 @@ export interface Outline {
   nodesAt: number;
   /** Offset where the last step ends: what is added goes there. */
   end: number;
+  /** Offset where what follows the steps begins, such as test calls. */
+  until: number;
 }
 
 const KEY = /^( *)("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s#'"&*!|>%@`[\]{},?:-][^#]*?|-[^\s#][^#]*?)\s*:(?=\s|$)/;
 
 export function outline(text: string): Outline {
-  const found: Outline = { indent: 2, blocks: [], nodesAt: -1, end: text.length };
+  const found: Outline = { indent: 2, blocks: [], nodesAt: -1, end: text.length, until: text.length };
   let open: Block | null = null;
   let offset = 0;
   let lineNo = 0;
@@ -45,6 +47,7 @@ export function outline(text: string): Outline {
     } else if (inside && says && !isComment && margin === 0) {
       inside = false;
       open = null;
+      found.until = offset;
     } else if (inside && says && !isComment && (indent < 0 || margin === indent)) {
       const key = KEY.exec(line);
       if (key) {
@@ -79,11 +82,11 @@ function bare(id: string): string {
   return /^["']/.test(id) ? id.slice(1, -1) : id;
 }
 
-/** The step that a place in the text belongs to; the blank lines and comments after a step are still its own. */
+/** The step that a place in the text belongs to; the blank lines and comments after a step are still its own, up to what follows the steps. */
 export function blockAt(found: Outline, offset: number): Block | null {
   let best: Block | null = null;
   for (const block of found.blocks) if (block.from <= offset) best = block;
-  return best && found.nodesAt >= 0 && offset >= found.nodesAt ? best : null;
+  return found.nodesAt >= 0 && offset >= found.nodesAt && offset < found.until ? best : null;
 }
 
 export function blockOf(found: Outline, id: string): Block | null {

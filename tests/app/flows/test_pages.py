@@ -122,10 +122,12 @@ def test_acts_that_are_none_are_refused(alma, acts) -> None:
 def test_a_played_call_becomes_a_test_call(alma, folder) -> None:
     body = {"name": "Sales again", "given": GIVEN, "acts": [{"press": "1"}]}
     answer = alma.post("/admin/flows/main/scenarios", body)
-    assert answer.status_code == 201 and answer.json["scenario"]["ends"]["queue"] == "sales"
-    assert "Sales again" in (folder / "main.scenarios.yaml").read_text()
-    assert alma.post("/admin/flows/main/test").json["passed"] == 2
-    again = alma.post("/admin/flows/main/scenarios", body)
+    assert answer.status_code == 200 and answer.json["scenario"]["ends"]["queue"] == "sales"
+    text = answer.json["text"]
+    assert text.startswith(MAIN) and "Sales again" in text
+    assert [path.name for path in folder.iterdir()] == ["main.yaml"], "what is only asked for is written nowhere"
+    assert alma.post("/admin/flows/main/test", {"text": text}).json["passed"] == 2
+    again = alma.post("/admin/flows/main/scenarios", {**body, "text": text})
     assert again.status_code == 422 and "Sales again" in again.json["faults"][0]["message"]
 
 

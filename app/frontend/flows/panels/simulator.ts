@@ -7,6 +7,7 @@ import { t } from "../../lib/texts.ts";
 import { toast } from "../../lib/toast.ts";
 import type { FlowApi } from "../api.ts";
 import { ask, field, select } from "../dialogs.ts";
+import { Utterance } from "../microphone.ts";
 import type { Panel } from "../strip.ts";
 import type { Act, Simulation, Step } from "../types.ts";
 
@@ -17,24 +18,35 @@ interface Surroundings {
   queues: string[];
 }
 
+/** What the simulator needs of the editor around it. */
+interface Desk {
+  text: () => string;
+  settled: () => Promise<unknown>;
+  titleOf: (id: string) => string;
+  around: () => Surroundings;
+  /** Put this text in the place of that one; false when somebody else writes, or it was changed meanwhile. */
+  rewrite: (before: string, after: string) => boolean;
+  /** Where the script lies that takes the microphone's sound. */
+  worklet: string;
+}
+
 export class Simulator implements Panel {
   readonly name = "simulator";
   readonly label = t("Simulator");
   readonly element = h("section", { class: "simulator" });
   /** Where the call went; null when the simulator is closed. */
   readonly played = new Emitter<Simulation | null>();
-  readonly saved = new Emitter<void>();
   private readonly api: FlowApi;
-  private readonly text: () => string;
-  private readonly settled: () => Promise<unknown>;
-  private readonly titleOf: (id: string) => string;
+  private readonly desk: Desk;
   private acts: Act[] = [];
   private now: Simulation | null = null;
   private serial = 0;
   private started = false;
+  private utterance: Utterance | null = null;
   private readonly log = h("ol", { class: "sim-log", "aria-live": "polite", tabindex: 0, "aria-label": t("What the caller hears and does") });
   private readonly keypad = h("div", { class: "sim-keys", role: "group", "aria-label": t("Keys") });
   private readonly say = h("input", { type: "text", class: "sim-say", placeholder: t("Say something, or type keys"), "aria-label": t("What the caller says"), autocomplete: "off", maxlength: 400 });
+  private readonly speak = h("button", { type: "button", class: "btn btn-small", "aria-pressed": "false", onclick: () => void this.listen() }, icon("microphone"), h("span", {}, t("Speak")));
   private readonly others = h("div", { class: "sim-others" });
   private readonly state = h("p", { class: "sim-state small" });
   private readonly variables = h("dl", { class: "sim-variables" });
@@ -47,12 +59,10 @@ export class Simulator implements Panel {
   private readonly queues = h("textarea", { rows: 3, class: "mono", spellcheck: "false", placeholder: '{"sales": {"wait_s": 40, "agents": 2}}' });
   private language: HTMLSelectElement = select([]);
 
-  constructor(api: FlowApi, text: () => string, settled: () => Promise<unknown>, titleOf: (id: string) => string, around: () => Surroundings) {
+  constructor(api: FlowApi, desk: Desk) {
     this.api = api;
-    this.text = text;
-    this.settled = settled;
-    this.titleOf = titleOf;
-    this.language = select([["", t("The flow's own")], ...around().languages.map((each): [string, string] => [each, each])]);
+    this.desk = desk;
+    this.language = select([["", t("The flow's own")], ...desk.around().languages.map((each): [string, string] => [each, each])]);
     this.at.value = localNow();
     this.element.append(this.callColumn(), this.talkColumn(), this.surroundings());
   }
@@ -63,6 +73,7 @@ export class Simulator implements Panel {
   }
 
   closed(): void {
+    this.utterance?.stop();
     this.played.emit(null);
   }
 
@@ -78,7 +89,7 @@ export class Simulator implements Panel {
   private talkColumn(): HTMLElement {
     const act = (name: string, label: string, deed: Act, look = ""): HTMLElement => h("button", { type: "button", class: `btn btn-small ${look}`, onclick: () => this.do(deed) }, icon(name), label);
     for (const key of KEYS) this.keypad.append(h("button", { type: "button", class: "sim-key num", onclick: () => this.do({ press: key }) }, key));
-    const form = h("form", { class: "sim-form" }, this.say, h("button", { type: "submit", class: "btn btn-small" }, t("Say")));
+    const form = h("form", { class: "sim-form" }, this.say, h("button", { type: "submit", class: "btn btn-small" }, t("Say")), this.speak);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const words = this.say.value.trim();
@@ -130,6 +141,36 @@ export class Simulator implements Panel {
     void this.play();
   }
 
+  /** The microphone's turn: what the server understands of it is what the caller says. A second click ends it. */
+  private async listen(): Promise<void> {
+    if (this.utterance) return this.utterance.stop();
+    if (this.now?.ended) return;
+    const utterance = new Utterance();
+    this.utterance = utterance;
+    this.drawSpeak(t("Listening: click to end"));
+    try {
+      const sound = await utterance.record(this.desk.worklet);
+      if (!sound) return toast(t("Nothing was heard. Is the microphone on?"), { error: true });
+      this.drawSpeak(t("Understanding"));
+      const [serial, acts] = [this.serial, [...this.acts]];
+      const { say, confidence } = await this.api.hear(this.desk.text(), this.given(), acts, sound);
+      if (serial !== this.serial) return; // the call has gone on meanwhile
+      if (say) this.do({ say, ...(confidence === null ? {} : { confidence }) });
+      else toast(t("No words were understood."), { error: true });
+    } catch (error) {
+      toast((error as Error).message, { error: true });
+    } finally {
+      this.utterance = null;
+      this.drawSpeak(t("Speak"));
+    }
+  }
+
+  private drawSpeak(words: string): void {
+    this.speak.classList.toggle("is-listening", this.utterance !== null);
+    this.speak.setAttribute("aria-pressed", String(this.utterance !== null));
+    this.speak.lastElementChild?.replaceChildren(words);
+  }
+
   private undoAct(): void {
     this.acts.pop();
     void this.play();
@@ -159,7 +200,7 @@ export class Simulator implements Panel {
     this.serial += 1;
     const serial = this.serial;
     try {
-      const simulation = await this.api.simulate(this.text(), this.given(), this.acts);
+      const simulation = await this.api.simulate(this.desk.text(), this.given(), this.acts);
       if (serial !== this.serial) return;
       this.now = simulation;
       this.draw(simulation);
@@ -197,9 +238,9 @@ export class Simulator implements Panel {
 
   private drawStep(step: Step, at: number): HTMLElement[] {
     const rows: HTMLElement[] = [];
-    if (step.act) rows.push(h("li", { class: "sim-act" }, h("span", { class: "sr-only" }, t("Caller: ")), actWords(step.act)));
+    if (step.act) rows.push(h("li", { class: "sim-act" }, h("span", { class: "sr-only" }, t("Caller: ")), actWords(step.act), sureness(step.act)));
     const [first, ...later] = step.nodes;
-    const way = [first, ...later].filter((id): id is string => Boolean(id)).map((id) => this.titleOf(id));
+    const way = [first, ...later].filter((id): id is string => Boolean(id)).map((id) => this.desk.titleOf(id));
     if (way.length) rows.push(h("li", { class: "sim-way faint tiny", "data-step-no": at }, way.join(" → ")));
     for (const heard of step.heard) rows.push(h("li", { class: "sim-heard", lang: "language" in heard ? heard.language : null, dir: "auto" }, "say" in heard ? heard.say : `♪ ${heard.play}`));
     for (const fact of step.facts.filter((each) => !each.startsWith("entered "))) rows.push(h("li", { class: "sim-fact faint tiny" }, fact));
@@ -231,10 +272,11 @@ export class Simulator implements Panel {
     });
     if (!sure || !this.now) return;
     try {
-      await this.settled();
-      await this.api.saveScenario(this.text(), name.value.trim(), this.given(), this.acts);
-      toast(t("The test call was saved."));
-      this.saved.emit();
+      const before = this.desk.text();
+      const { text } = await this.api.withScenario(before, name.value.trim(), this.given(), this.acts);
+      if (!this.desk.rewrite(before, text)) return;
+      await this.desk.settled();
+      toast(t("The test call was saved into the draft."));
     } catch (error) {
       toast((error as Error).message, { error: true });
     }
@@ -242,7 +284,7 @@ export class Simulator implements Panel {
 
   private suggestedName(): string {
     const deeds = this.acts.map(actWords).join(", ");
-    const end = this.now?.node ? this.titleOf(this.now.node) : (this.now?.ended ?? "").replace(/_/g, " ");
+    const end = this.now?.node ? this.desk.titleOf(this.now.node) : (this.now?.ended ?? "").replace(/_/g, " ");
     return deeds ? t("{deeds}: {end}", { deeds, end }) : t("The call begins");
   }
 
@@ -257,13 +299,19 @@ export class Simulator implements Panel {
     if (!sure) return;
     localStorage.setItem("draft-call-to", to.value);
     try {
-      await this.settled();
+      await this.desk.settled();
       await this.api.callDraft(toE164(to.value) ?? to.value);
       toast(t("It rings. Answer it and press keys as a caller would."));
     } catch (error) {
       toast((error as Error).message, { error: true });
     }
   }
+}
+
+/** How sure the recogniser was of the words. */
+function sureness(act: Act): HTMLElement | null {
+  const share = act["confidence"];
+  return share === undefined ? null : h("span", { class: "sim-sure faint tiny num" }, t("heard with {share}", { share: `${Math.round(Number(share) * 100)} %` }));
 }
 
 function actWords(act: Act): string {

@@ -164,15 +164,18 @@ class _Ring:
     lane: int = 0
 
 
-def offer_to_agent(session: Session, interaction: Interaction, user_id: int, ring_s: int) -> Offer | None:
+def offer_to_agent(
+    session: Session, interaction: Interaction, user_id: int, ring_s: int, queue: Queue | None = None
+) -> Offer | None:
     """Offer a caller in a flow to this one agent, outside every queue; None when they cannot be rung now.
 
-    The caller of this function holds the interaction. An offer that ends unanswered gives the caller back to the flow.
+    The caller of this function holds the interaction. An offer that ends unanswered gives the caller back to the flow,
+    or to the line of `queue`, where it waits already.
     """
     agent = _hold_agents(session, {user_id}).get(user_id)
     if agent is None or agent.away or not agent.can_ring or agent.open_work:
         return None
-    made = _ring(session, [_Ring(interaction, user_id, None, ring_s)], {}, database_now(session))
+    made = _ring(session, [_Ring(interaction, user_id, queue, ring_s)], {}, database_now(session))
     return made[0] if made else None
 
 

@@ -28,6 +28,7 @@ KEYWORDS = {
     "BadAddress": None,
     "BadInput": (2,),
     "CallRefused": None,
+    "CallbackRefused": (2,),
     "MessageRefused": (2,),
     "NoteRefused": None,
     "NumberRefused": (2,),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -45,16 +46,18 @@ class Times(Part):
     offer: int = Field(default=3, ge=1, le=7)
     """How many times are offered."""
 
-    def after(self, now: datetime) -> list[datetime]:
-        """The times to offer, first to last, in UTC. Each exists on the wall clock, also when the clocks change."""
-        earliest = now + timedelta(minutes=self.ahead_min)
-        found: list[datetime] = []
+    def after(self, now: datetime, full: Container[str] = ()) -> list[datetime]:
+        """The times to offer, first to last, in UTC, without those that are `full` (ISO 8601)."""
+        free = (moment for moment in self.all_after(now) if moment.isoformat() not in full)
+        return list(islice(free, self.offer))
+
+    def all_after(self, now: datetime) -> Iterator[datetime]:
+        """Every time from now on, in UTC. Each exists on the wall clock, also when the clocks change."""
+        earliest, last = now + timedelta(minutes=self.ahead_min), None
         for moment in self._moments(now.astimezone(ZoneInfo(self.zone)).date()):
-            if moment >= earliest and moment not in found:
-                found.append(moment)
-            if len(found) == self.offer:
-                break
-        return found
+            if moment >= earliest and moment != last:
+                last = moment
+                yield moment
 
     def _moments(self, first: date) -> Iterator[datetime]:
         zone = ZoneInfo(self.zone)

@@ -45,6 +45,8 @@ class CallContext:
     queue: Mapping[str, Any] = field(default_factory=dict)
     """In a wait flow: {"name", "position", "low_min", "high_min", "waited_s"} of the caller's wait; minutes or None."""
     call_id: str = ""
+    full_times: tuple[str, ...] = ()
+    """Times (ISO 8601, UTC) at which no more callbacks are taken: a callback node does not offer them."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

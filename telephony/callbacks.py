@@ -149,12 +149,10 @@ def enqueue(session: Session, name: str, interaction: Interaction) -> None:
 def _accept(session: Session, interaction: Interaction) -> bool:
     if not tries.accept(session, interaction):
         return False
-    offer = session.scalars(
-        select(Offer).where(Offer.interaction_id == interaction.id, Offer.state == OfferState.PENDING)
-    ).first()
-    if offer is not None and interaction.state == State.OFFERED:  # the reserved agent's turn
-        queue = session.get(Queue, interaction.queue_id)
-        _keep(session, offer, queue.ring_s if queue else 20)
+    kept = select(Offer).where(Offer.interaction_id == interaction.id, Offer.state == OfferState.PENDING)
+    for offer in session.scalars(kept.order_by(Offer.id)):  # the reserved agents' turn
+        queue = session.get_one(Queue, offer.queue_id)
+        _keep(session, offer, queue.ring_s)
         jobs.enqueue(session, "voice.ring_agent", lock=f"interaction:{interaction.id}", offer_id=offer.id)
     return True
 

@@ -66,7 +66,7 @@ from ivr_flows.instructions import (
 from ivr_flows.schema import Flow
 from ivr_flows.state import CallContext
 from ivr_flows.state import State as FlowState
-from telephony import returning_caller
+from telephony import callback_times, returning_caller
 from telephony.findings import take_finding, wrong_verifications
 from telephony.flows import entry_point, flows_for_call, live_version_for
 from telephony.forms import CallForm
@@ -272,7 +272,8 @@ def _resume(session: Session, room: Room, place: Place, event: CallEvent) -> eng
     assert place.flow is not None
     flow = room.flows.get(place.flow.flow, place.flow.version)
     flows = flows_for_call(session, room.flows, place.flow.call.caller, place.call_sid)
-    return engine.resume(flow, place.flow, event, now=place.now, flows=flows)
+    state = callback_times.without_full_times(session, flow, place.flow, place.now)
+    return engine.resume(flow, state, event, now=place.now, flows=flows)
 
 
 def _save(session: Session, room: Room, place: Place, step: engine.Step, *, quietly: bool = False) -> None:

@@ -24,7 +24,7 @@ from ivr_flows.faults import FlowError
 from ivr_flows.instructions import ONCE, EnterQueue, RequestCallback
 from ivr_flows.state import State
 from ivr_flows.wait_flow import MOST_REFUSALS, goes_round, reason_to_leave, refusal
-from telephony import steps
+from telephony import callback_times, steps
 from telephony.flows import flows_for_call
 from telephony.models import FlowSession
 from telephony.place import Place
@@ -72,7 +72,9 @@ def _step(
     if answer.step != state.step:  # asked again, or back from an agent who did not come
         return engine.repeat(state)
     state = replace(state, call=replace(state.call, queue=queue))
-    step = engine.resume(flows(state.flow, state.version), state, answer.event, now=place.now, flows=flows)
+    flow = flows(state.flow, state.version)
+    state = callback_times.without_full_times(session, flow, state, place.now)
+    step = engine.resume(flow, state, answer.event, now=place.now, flows=flows)
     return _refused(step, place, flows)
 
 

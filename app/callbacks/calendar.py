@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -61,6 +61,22 @@ def open_slots(session: Session, queue: Queue, policy: Policy, days: int | None 
     wanted = range(min(days or policy.ahead_days, policy.ahead_days) + 1)
     every = (slot for n in wanted for slot in slots_of(session, queue, policy, today + timedelta(days=n)))
     return [slot for slot in every if slot.start > now and slot.is_open and not slot.is_full]
+
+
+def full_among(session: Session, queue: Queue, policy: Policy, moments: Iterable[datetime]) -> tuple[str, ...]:
+    """Those of these moments (ISO 8601) whose slot takes no more: what a flow should not offer."""
+    wanted = sorted(moments)
+    if not wanted:
+        return ()
+    length = timedelta(minutes=policy.slot_min)
+    taken = _agreed(session, queue.id, wanted[0] - length, wanted[-1] + length)
+    room = room_of(session, queue, policy)
+    begins = {moment: slot_begin(policy, moment) for moment in wanted}
+    return tuple(
+        moment.isoformat()
+        for moment, begin in begins.items()
+        if sum(begin <= each < begin + length for each in taken) >= room
+    )
 
 
 def slot_starts(policy: Policy, day: date) -> list[datetime]:

@@ -97,7 +97,7 @@ def _wait_or_place(session: Session, callback: Callback, now: datetime) -> None:
         return
     if callback.owner_id is not None and _waits_for_owner(session, callback, now):
         return
-    place(session, callback, owner_id=callback.owner_id)
+    place(session, callback)
     session.flush()
 
 

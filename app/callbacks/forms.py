@@ -73,8 +73,8 @@ def window_of(when: str, policy: Policy, zone: str) -> Window | None:
     try:
         start = datetime.fromisoformat(when)
     except ValueError:
-        start = None  # type: ignore[assignment]
-    if start is None or start.tzinfo is None:
+        start = datetime.min  # noqa: DTZ901 - without a zone it is refused like all else that is no choice
+    if start.tzinfo is None:
         raise CallbackRefused("bad_time", "Choose one of the times in the list.")
     return Window(start, policy.slot_min, zone)
 

@@ -18,6 +18,7 @@ from app.db import database_now
 from app.interactions.models import Interaction, State
 from app.interactions.move import move
 from app.interactions.open import open_interaction
+from app.routing.dispatch import offer_to_agent
 from app.routing.enqueue import enqueue_interaction
 from app.routing.models import Queue
 from app.routing.offers import cancel_offers
@@ -29,8 +30,8 @@ NOBODY_REACHED = "NO_ANSWER"
 """The outcome that a try without a talk gets by itself, so that the agent need not write one."""
 
 
-def place(session: Session, callback: Callback, *, owner_id: int | None = None) -> Interaction:
-    """Put a held callback into its queue's line. `owner_id`: the agent it is offered to before others."""
+def place(session: Session, callback: Callback) -> Interaction:
+    """Put a held callback into its queue's line; an agent's own is offered to them first, if they can be rung."""
     queue = session.get_one(Queue, callback.queue_id)
     interaction = open_interaction(
         session,
@@ -53,6 +54,8 @@ def place(session: Session, callback: Callback, *, owner_id: int | None = None) 
     now = database_now(session)
     due_at = min(now + LOOK_AGAIN, callback.expires_at)
     go(session, callback, CallbackState.DUE, actor="system", reason="placed", due_at=due_at)
+    if callback.owner_id is not None:
+        offer_to_agent(session, interaction, callback.owner_id, queue.ring_s, queue)
     return interaction
 
 

@@ -167,7 +167,7 @@ def refuse_a_window(window: Window, now: datetime, policy: Policy) -> None:
     if window.end <= now:
         raise CallbackRefused("past", "That time is over: choose a later one.")
     if window.start > now + timedelta(days=policy.ahead_days):
-        raise CallbackRefused("too_far", f"Callbacks are planned {policy.ahead_days} days ahead: choose a sooner time.")
+        raise CallbackRefused("too_far", "That is too far ahead: choose a sooner time.")
 
 
 def slot_is_full() -> CallbackRefused:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import desc, func, select
+from sqlalchemy import and_, desc, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
+from app.callbacks.models import WAITING_FOR_A_DIAL, Callback
 from app.customers.models import Customer
 from app.db import database_now
 from app.interactions.models import TERMINAL, Interaction, Message, State, Utterance
@@ -51,7 +52,7 @@ def context_card(
         ],
         "know": [
             {"code": code, "text": text, "values": values}
-            for code, text, values in _to_know(customer, recent, said, now)
+            for code, text, values in _to_know(customer, recent, said, _promised(session, customer_id), now)
         ],
         "open": [_open(*row) for row in recent if _is_open(row[0])],
         "last_contact": _last_contact(*recent[0]) if recent else None,
@@ -63,12 +64,15 @@ Contact = tuple[Interaction, str | None, str | None]
 
 
 def _recent(session: Session, customer_id: uuid.UUID) -> list[Contact]:
-    """The last interactions with their queue's and agent's names, newest first."""
+    """The last interactions with their queue's and agent's names, newest first; a callback's place is none yet."""
+    is_callback_place = and_(
+        Interaction.callback_id.is_not(None), Interaction.state.in_((State.QUEUED, State.OFFERED, State.CANCELED))
+    )
     query = (
         select(Interaction, Queue.name, User.name)
         .join(Queue, Queue.id == Interaction.queue_id, isouter=True)
         .join(User, User.id == Interaction.agent_id, isouter=True)
-        .where(Interaction.customer_id == customer_id)
+        .where(Interaction.customer_id == customer_id, ~is_callback_place)
         .order_by(Interaction.created_at.desc())
         .limit(RECENT)
     )
@@ -76,7 +80,11 @@ def _recent(session: Session, customer_id: uuid.UUID) -> list[Contact]:
 
 
 def _to_know(
-    customer: Customer, recent: list[Contact], said: dict[str, Any] | None, now: datetime
+    customer: Customer,
+    recent: list[Contact],
+    said: dict[str, Any] | None,
+    promised: Callback | None,
+    now: datetime,
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Sentences that change how an agent begins, the most pressing first, with what was put into them."""
     since_answered = itertools.takewhile(lambda row: row[0].answered_at is None, recent)
@@ -85,11 +93,10 @@ def _to_know(
         yield "tried_before", _tries(tries), {"times": len(tries), "queues": _queues(tries)}
     if recent and recent[0][0].state == State.VOICEMAIL:
         yield "voicemail", "Left a voicemail the last time: listen to it on the timeline.", {}
-    if recent and recent[0][0].state == State.CALLBACK:
-        agreed = recent[0][0].context.get("callback", {})
-        at = agreed.get("at")
+    if promised is not None:
+        at = promised.window_start.isoformat() if promised.local_start else None
         when = f"from {at}" if at else "as soon as somebody is free"
-        values = {"number": agreed.get("number", ""), "at": at}
+        values = {"number": promised.number, "at": at}
         yield "callback", f"Waits for a call back at {values['number']}, {when}.", values
     if said and said["by"] == "customer" and said["channel"] == "sms":
         yield "waiting_for_answer", f"Their last text has no answer yet: “{said['text']}”", {"text": said["text"]}
@@ -99,6 +106,12 @@ def _to_know(
         yield "number_withheld", "The number is withheld: ask how to call back.", {}
     if not recent:
         yield "first_contact", "First contact: nothing is known yet.", {}
+
+
+def _promised(session: Session, customer_id: uuid.UUID) -> Callback | None:
+    """The callback that this person waits for."""
+    open_ones = select(Callback).where(Callback.customer_id == customer_id, Callback.state.in_(WAITING_FOR_A_DIAL))
+    return session.scalars(open_ones.order_by(Callback.window_start).limit(1)).first()
 
 
 def _is_unanswered_try(interaction: Interaction, now: datetime) -> bool:

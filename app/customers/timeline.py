@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
@@ -46,7 +46,7 @@ def _calls(session: Session, customer_id: uuid.UUID, before: datetime | None, li
         .join(Queue, Queue.id == Interaction.queue_id, isouter=True)
         .join(User, User.id == Interaction.agent_id, isouter=True)
         .join(Disposition, Disposition.code == Interaction.disposition_code, isouter=True)
-        .where(Interaction.customer_id == customer_id, Interaction.channel == "voice")
+        .where(Interaction.customer_id == customer_id, Interaction.channel == "voice", ~_never_dialled())
         .order_by(Interaction.created_at.desc())
         .limit(limit)
     )
@@ -65,6 +65,11 @@ def _calls(session: Session, customer_id: uuid.UUID, before: datetime | None, li
         }
         for interaction, queue, agent, label in found
     ]
+
+
+def _never_dialled() -> ColumnElement[bool]:
+    """A callback's place in the line that ended before anybody was called is no contact."""
+    return and_(Interaction.callback_id.is_not(None), Interaction.state == State.CANCELED)
 
 
 def _call(interaction: Interaction, talk_s: float, wait_s: float) -> Entry:

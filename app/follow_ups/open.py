@@ -17,15 +17,16 @@ from app.accounts.models import User
 from app.callbacks import links, texts
 from app.callbacks.expire import NOT_CONFIRMED
 from app.callbacks.judge import Terms, next_time
-from app.callbacks.models import Callback, CallbackState
+from app.callbacks.models import Callback, CallbackState, Kind
 from app.callbacks.policy import Policy, policy_of
+from app.callbacks.request import CallbackRefused, request
 from app.clock import tick
 from app.db import database_now
 from app.events import Event
 from app.follow_ups.models import FollowUp, Reason
 from app.interactions.messages import MessageRefused, send_message
 from app.interactions.models import UNANSWERED, Interaction, State
-from app.routing.models import Offer, OfferState, QueueMember
+from app.routing.models import Offer, OfferState, Queue, QueueMember
 
 LOOK_BACK = timedelta(days=3)
 """How long the clock may have stood still without a contact being forgotten."""
@@ -172,8 +173,35 @@ def _open(
         return
     follow_up = session.get_one(FollowUp, follow_up_id)
     tell(session, follow_up, "follow_up.opened", actor="system", reason=reason.value)
-    if policy.follow_up_text and interaction is not None:
+    if interaction is None:
+        return
+    if policy.follow_up_text:
         _text(session, follow_up, interaction)
+    if policy.abandon_recovery and reason in (Reason.ABANDONED, Reason.MISSED):
+        _call_back(session, interaction)
+
+
+def _call_back(session: Session, interaction: Interaction) -> None:
+    """Call back who gave up waiting, in their place; not who wants no calls, and nobody twice (C-9, C-1)."""
+    queue = session.get(Queue, interaction.queue_id)
+    if queue is None:
+        return
+    try:
+        with session.begin_nested():
+            request(
+                session,
+                queue,
+                kind=Kind.ABANDON,
+                customer_id=interaction.customer_id,
+                number=interaction.remote_address,
+                our_address=interaction.our_address,
+                actor="system",
+                virtual_start=interaction.virtual_start,
+                language=interaction.language,
+                origin_id=interaction.id,
+            )
+    except CallbackRefused:
+        return
 
 
 def tell(session: Session, follow_up: FollowUp, kind: str, *, actor: str, **data: object) -> None:

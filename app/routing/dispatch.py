@@ -6,6 +6,7 @@ same few statements, so that a busy floor costs little more than a quiet one.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -24,7 +24,7 @@ from app.interactions.models import Interaction, State
 from app.interactions.move import move_to_offered
 from app.routing import why
 from app.routing.match import Match, hindrance, match
-from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, Presence, Queue
+from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, Presence, Queue
 from app.routing.people import free_agents, load_queues, open_lines, read_rules, these_agents, waiting_lines
 from app.routing.plain import Agent, Rules
 
@@ -35,6 +35,17 @@ AT_ONCE = 25
 ROUNDS = 4
 """How often the match is made again without those whom somebody else held."""
 
+WRITE_OFFERS = text(
+    """
+    INSERT INTO offer (interaction_id, queue_id, user_id, role, channel, lane, state, created_at, expires_at, decision)
+    SELECT interaction_id, queue_id, user_id, 'primary', channel, lane, 'pending', created_at, expires_at, decision
+    FROM jsonb_to_recordset(CAST(:offers AS jsonb)) AS made
+        (interaction_id uuid, queue_id bigint, user_id bigint, channel text, lane int, created_at timestamptz,
+         expires_at timestamptz, decision jsonb)
+    ON CONFLICT DO NOTHING
+    RETURNING *
+    """
+)
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('routing.dispatch', 0))")
 
 
@@ -90,9 +101,19 @@ def _round(session: Session, others: _Others) -> list[Offer]:
         return []
     queues = load_queues(session, {line.queue_id for line in lines})
     rules = read_rules(session, queues.values())
-    now = database_now(session).timestamp()
-    found = match(open_lines(session, lines, queues, others), agents, rules, now, AT_ONCE)
-    return _offer(session, found, queues, rules, others) if found else []
+    now = database_now(session)
+    page = min(AT_ONCE, 2 + 2 * len(agents) // len(lines))
+    found = match(open_lines(session, lines, queues, others, page), agents, rules, now.timestamp(), AT_ONCE)
+    return _offer(session, found, _House(queues, rules, now), others) if found else []
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What a round knows beside people: the queues, their ways, and the time."""
+
+    queues: Mapping[int, Queue]
+    rules: Mapping[int, Rules]
+    now: datetime
 
 
 def is_live() -> ColumnElement[bool]:
@@ -113,25 +134,23 @@ def is_free() -> ColumnElement[bool]:
     )
 
 
-def _offer(
-    session: Session, found: Sequence[Match], queues: Mapping[int, Queue], rules: Mapping[int, Rules], others: _Others
-) -> list[Offer]:
+def _offer(session: Session, found: Sequence[Match], house: _House, others: _Others) -> list[Offer]:
     """Lock what was matched, look again, offer what is still to be had."""
     wanted = {agent.user_id for each in found for agent in each.agents}
     held, agents = _hold_waiting(session, found), _hold_agents(session, wanted)
     others |= (wanted - agents.keys()) | ({each.contact.id for each in found} - held.keys())
-    now = database_now(session)
+    now = house.now.timestamp()
     rings: list[_Ring] = []
     for each in found:
-        interaction, its_rules = held.get(each.contact.id), rules[each.contact.queue_id]
+        interaction, rules = held.get(each.contact.id), house.rules[each.contact.queue_id]
         still = [agents[agent.user_id] for agent in each.agents if agent.user_id in agents]
-        able = [agent for agent in still if hindrance(each.contact, its_rules, agent, now.timestamp()) is None]
+        able = [agent for agent in still if hindrance(each.contact, rules, agent, now) is None]
         if interaction is not None and able:
-            queue = queues[each.contact.queue_id]
+            queue = house.queues[each.contact.queue_id]
             rings += [_Ring(interaction, agent.user_id, queue, queue.ring_s, n) for n, agent in enumerate(able)]
             for agent in able:
                 agent.open_work[each.contact.kind] = agent.open_work.get(each.contact.kind, 0) + 1
-    return _ring(session, rings, why.decisions(session, found, rules, now.timestamp()), now) if rings else []
+    return _ring(session, rings, why.decisions(session, found, house.rules, now), house.now) if rings else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +164,18 @@ class _Ring:
     lane: int = 0
 
 
-def offer_to_agent(session: Session, interaction: Interaction, user_id: int, ring_s: int) -> Offer | None:
+def offer_to_agent(
+    session: Session, interaction: Interaction, user_id: int, ring_s: int, queue: Queue | None = None
+) -> Offer | None:
     """Offer a caller in a flow to this one agent, outside every queue; None when they cannot be rung now.
 
-    The caller of this function holds the interaction. An offer that ends unanswered gives the caller back to the flow.
+    The caller of this function holds the interaction. An offer that ends unanswered gives the caller back to the flow,
+    or to the line of `queue`, where it waits already.
     """
     agent = _hold_agents(session, {user_id}).get(user_id)
     if agent is None or agent.away or not agent.can_ring or agent.open_work:
         return None
-    made = _ring(session, [_Ring(interaction, user_id, None, ring_s)], {}, database_now(session))
+    made = _ring(session, [_Ring(interaction, user_id, queue, ring_s)], {}, database_now(session))
     return made[0] if made else None
 
 
@@ -163,8 +185,8 @@ def _ring(
     """Write the offers, have the phones rung, tell the agents. One who has just been given another is left out."""
     by_place = {(ring.interaction.id, ring.user_id): ring for ring in rings}
     rows = [_row(ring, decisions.get(ring.interaction.id), now) for ring in rings]
-    written = insert(Offer).values(rows).on_conflict_do_nothing().returning(Offer)
-    offers = sorted(session.scalars(written), key=lambda offer: offer.id)
+    written = select(Offer).from_statement(WRITE_OFFERS)
+    offers = sorted(session.scalars(written, {"offers": json.dumps(rows, default=str)}), key=lambda offer: offer.id)
     if not offers:
         return []
     agents: dict[uuid.UUID, list[int]] = {}
@@ -191,11 +213,9 @@ def _row(ring: _Ring, decision: dict[str, Any] | None, now: datetime) -> dict[st
         "user_id": ring.user_id,
         "created_at": now,
         "expires_at": now + timedelta(seconds=ring.ring_s),
-        "role": "primary",
         "channel": ring.interaction.channel,
         "lane": ring.lane,
         "decision": decision,
-        "state": OfferState.PENDING.value,
     }
 
 

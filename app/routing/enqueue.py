@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -128,12 +128,12 @@ def way_in(session: Session, queue: Queue, visited: Iterable[int] = ()) -> Queue
         step = next(_possible(session, queue, moment, tried), CATCH_ALL)
         target = _target(session, step, tried)
         if target is None:
-            return _word(step, moment, queue)
+            return _word(step, moment)
         queue = target
 
 
-def _word(step: Step, moment: Moment, queue: Queue) -> str:
-    if step.when == "always" and not queue.overflow:  # nothing was said: the flow itself knows what closed means
+def _word(step: Step, moment: Moment) -> str:
+    if step is CATCH_ALL:  # nothing was said: the flow itself knows what closed means
         return "full" if moment.is_full else "closed"
     return FLOW_REASONS.get(step.action, "full" if moment.is_full else "closed")
 
@@ -158,7 +158,7 @@ def steps_of(queue: Queue) -> tuple[Step, ...]:
         return (CATCH_ALL,)
 
 
-def _possible(session: Session, queue: Queue, moment: Moment, visited: Iterable[int]) -> Iterable[Step]:
+def _possible(session: Session, queue: Queue, moment: Moment, visited: Iterable[int]) -> Iterator[Step]:
     """The due steps that can be taken: not to a queue that is gone, was visited, or takes nobody in."""
     return iter(
         [

@@ -26,47 +26,68 @@ PAGE = 25
 RETRY_PAUSE_S = 5
 """How long an agent whose phone rang out or could not be reached is not asked again for the same contact."""
 
-LIVE_TAB = "SELECT 1 FROM agent_session t WHERE t.user_id = s.user_id AND t.expires_at > clock_timestamp()"
 OPEN = "o.state IN ('pending', 'accepted', 'wrapping')"
-AWAY = f"""
+TAB = """
+    LATERAL (
+        SELECT count(*) > 0 AS is_live, coalesce(bool_or(t.phone_ready), false) AS can_ring
+        FROM agent_session t WHERE t.user_id = s.user_id AND t.expires_at > clock_timestamp()
+    ) AS tab
+"""
+AWAY = """
     CASE
         WHEN NOT u.active THEN 'barred'
         WHEN s.presence IS NULL OR s.presence = 'offline' THEN 'offline'
         WHEN s.presence = 'break' THEN 'on_break'
         WHEN s.not_responding THEN 'not_responding'
         WHEN s.next_presence IS NOT NULL THEN 'leaving'
-        WHEN NOT EXISTS ({LIVE_TAB}) THEN 'no_session'
+        WHEN NOT tab.is_live THEN 'no_session'
         WHEN s.rest_until > clock_timestamp() THEN 'resting'
     END
 """
 """Why an agent is offered nothing at all, the most basic first; NULL for one who is there (A-3)."""
-AGENT = f"""
-    SELECT u.id AS user_id, u.capacity, extract(epoch FROM s.idle_since)::float8 AS idle_since, {AWAY} AS away,
-        EXISTS ({LIVE_TAB} AND t.phone_ready) AS can_ring,
-        (SELECT jsonb_object_agg(m.queue_id, jsonb_build_array(m.level, m.delay_s))
-            FROM queue_member m WHERE m.user_id = u.id) AS members,
-        (SELECT jsonb_object_agg(k.key, a.level)
-            FROM agent_skill a JOIN skill k ON k.id = a.skill_id WHERE a.user_id = u.id) AS skills,
-        (SELECT jsonb_agg(o.channel) FROM offer o WHERE o.user_id = u.id AND {OPEN}) AS open_work
-    FROM "user" u LEFT JOIN agent_state s ON s.user_id = u.id
-"""  # noqa: S608 - of our own constants
-IS_HERE = f"""
-    u.active AND s.presence = 'available' AND NOT s.not_responding AND s.next_presence IS NULL
-    AND (s.rest_until IS NULL OR s.rest_until <= clock_timestamp()) AND EXISTS ({LIVE_TAB})
+SKILLS = """
+    (SELECT jsonb_object_agg(k.key, a.level)
+        FROM agent_skill a JOIN skill k ON k.id = a.skill_id WHERE a.user_id = u.id)
 """
-"""The same as `away IS NULL`, in words that the planner can begin with."""
+WORK = f"(SELECT jsonb_agg(o.channel) FROM offer o WHERE o.user_id = u.id AND {OPEN})"  # noqa: S608 - our own constants
+AGENT = f"""
+    SELECT u.id AS user_id, u.capacity, extract(epoch FROM s.idle_since)::float8 AS idle_since, tab.can_ring,
+        {AWAY} AS away, {SKILLS} AS skills, {WORK} AS open_work,
+        (SELECT jsonb_object_agg(m.queue_id, jsonb_build_array(m.level, m.delay_s))
+            FROM queue_member m WHERE m.user_id = u.id) AS members
+"""  # noqa: S608
 FREE = text(
     f"""
+    WITH s AS MATERIALIZED (
+        SELECT s.* FROM agent_state s JOIN "user" u ON u.id = s.user_id
+        WHERE u.active AND s.presence = 'available' AND NOT s.not_responding AND s.next_presence IS NULL
+            AND (s.rest_until IS NULL OR s.rest_until <= clock_timestamp())
+            AND (u.capacity IS NOT NULL OR s.user_id NOT IN (
+                SELECT o.user_id FROM offer o WHERE o.channel = 'voice' AND {OPEN}))
+    )
     {AGENT}
-    WHERE {IS_HERE}
-        AND (u.capacity IS NOT NULL
-            OR NOT EXISTS (SELECT 1 FROM offer o WHERE o.user_id = s.user_id AND o.channel = 'voice' AND {OPEN}))
+    FROM s JOIN "user" u ON u.id = s.user_id CROSS JOIN {TAB}
+    WHERE tab.is_live
         AND EXISTS (SELECT 1 FROM queue_member m WHERE m.user_id = s.user_id AND m.queue_id = ANY(:queues))
     """  # noqa: S608
 )
 """Agents of these queues who are there and, by the house's capacity, may have room: nobody else is worth a look."""
-THESE = text(f"{AGENT} WHERE u.id = ANY(:users)")
-MEMBERS = text(f"{AGENT} WHERE u.id IN (SELECT user_id FROM queue_member WHERE queue_id = ANY(:queues))")  # noqa: S608
+THESE = text(
+    f"""
+    {AGENT}
+    FROM "user" u LEFT JOIN agent_state s ON s.user_id = u.id CROSS JOIN {TAB} WHERE u.id = ANY(:users)
+    """
+)
+MEMBERS = text(
+    f"""
+    SELECT member.queue_id, u.id AS user_id, u.capacity, extract(epoch FROM s.idle_since)::float8 AS idle_since,
+        tab.can_ring, {AWAY} AS away, {WORK} AS open_work, CASE WHEN :skilled THEN {SKILLS} END AS skills,
+        jsonb_build_object(member.queue_id, jsonb_build_array(member.level, member.delay_s)) AS members
+    FROM queue_member member JOIN "user" u ON u.id = member.user_id LEFT JOIN agent_state s ON s.user_id = u.id
+        CROSS JOIN {TAB}
+    WHERE member.queue_id = ANY(:queues)
+    """  # noqa: S608
+)
 
 LINES = text(
     """
@@ -150,9 +171,18 @@ def these_agents(session: Session, user_ids: Collection[int]) -> dict[int, Agent
     return {row.user_id: _agent(row) for row in session.execute(THESE, {"users": list(user_ids)})}
 
 
-def members(session: Session, queue_ids: Collection[int]) -> list[Agent]:
-    """Everybody who works in these queues, with the reason of those who are away."""
-    return [_agent(row) for row in session.execute(MEMBERS, {"queues": list(queue_ids)})]
+def members(session: Session, queue_ids: Collection[int], *, skilled: bool = True) -> dict[int, list[Agent]]:
+    """Everybody who works in these queues, by queue, with the reason of those who are away.
+
+    Who works in several is the same object in each of them. Without `skilled` their skills are not read.
+    """
+    found: dict[int, list[Agent]] = {queue_id: [] for queue_id in queue_ids}
+    people: dict[int, Agent] = {}
+    for row in session.execute(MEMBERS, {"queues": list(queue_ids), "skilled": skilled}):
+        agent = people.setdefault(row.user_id, _agent(row))
+        agent.members = {**agent.members, row.queue_id: _agent(row).members[row.queue_id]}
+        found[row.queue_id].append(agent)
+    return found
 
 
 def _agent(row: Row[Any]) -> Agent:
@@ -311,4 +341,4 @@ def _last_offered(session: Session, queue_ids: list[int]) -> dict[int, int]:
 def _handled(session: Session, queue: Queue) -> dict[int, int]:
     zone = queue.zone if queue.zone in available_timezones() else "UTC"
     rows = session.execute(HANDLED, {"queue": queue.id, "zone": zone})
-    return dict(rows.tuples())
+    return dict(rows.tuples().all())

@@ -108,18 +108,16 @@ def decisions(
 ) -> dict[Any, dict[str, Any]]:
     """What is kept with the offers of these matches, by contact. The agents' new work is not counted yet."""
     found = list(found)
-    people: dict[int, list[Agent]] = {}
-    for agent in members(session, {each.contact.queue_id for each in found}):
-        for queue_id in agent.members:
-            people.setdefault(queue_id, []).append(agent)
+    skilled = any(each.contact.needs for each in found)
+    people = members(session, {each.contact.queue_id for each in found}, skilled=skilled)
     kept = {}
     for each in found:
         contact, its_rules = each.contact, rules[each.contact.queue_id]
-        lines = codes(contact, its_rules, people.get(contact.queue_id, ()), now)
+        lines = codes(contact, its_rules, people[contact.queue_id], now)
         chosen = [agent.user_id for agent in each.agents]
         kept[contact.id] = _kept(contact, its_rules, lines | dict.fromkeys(chosen, "chosen"), now)
         given = set(chosen)
-        for agent in people.get(contact.queue_id, ()):  # who was just given work has less room for the next
+        for agent in people[contact.queue_id]:  # who was just given work has less room for the next
             if agent.user_id in given:
                 agent.open_work[contact.kind] = agent.open_work.get(contact.kind, 0) + 1
     return kept
@@ -143,7 +141,7 @@ def _kept(contact: Contact, rules: Rules, lines: dict[int, str], now: float) -> 
 def _lines_now(session: Session, interaction: Interaction, queue: Queue) -> dict[int, str]:
     contact = one_contact(session, interaction.id)
     rules = read_rules(session, [queue])[queue.id]
-    people = members(session, {queue.id})
+    people = members(session, {queue.id})[queue.id]
     now = database_now(session).timestamp()
     return codes(contact, rules, people, now)
 

@@ -199,7 +199,7 @@ class CallbackNode(AskingNode):
         return Wait((listen,), facts, pending={"stage": "number"}, is_retry=is_retry)
 
     def _needs_time(self, call: Call) -> bool:
-        return bool(self.times and self.times.after(call.context.now))
+        return bool(self.times and self.times.after(call.context.now, call.context.full_times))
 
     def _ask_time(
         self,
@@ -211,8 +211,8 @@ class CallbackNode(AskingNode):
         is_retry: bool = False,
     ) -> Outcome:
         assert self.times is not None
-        now = call.context.now
-        choices = [*([""] if self.asap else []), *(each.isoformat() for each in self.times.after(now))]
+        now, full = call.context.now, call.context.full_times
+        choices = [*([""] if self.asap else []), *(each.isoformat() for each in self.times.after(now, full))]
         offers = tuple(self._offer(call, choice, str(place)) for place, choice in enumerate(choices, 1))
         keys = tuple(str(place) for place in range(1, len(choices) + 1))
         pending = {"stage": "time", "number": number, "choices": choices}

@@ -17,12 +17,12 @@ OVER = "'abandoned','abandoned_in_flow','callback','canceled','completed','conta
 UNANSWERED = "state IN ('abandoned','abandoned_in_flow','callback','failed','voicemail')"
 
 
-def moment(name: str, nullable: bool = True, now: bool = False) -> sa.Column:
+def moment(name: str, nullable: bool = True, now: bool = False) -> sa.Column[object]:
     default = sa.text("clock_timestamp()") if now else None
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable, server_default=default)
 
 
-def json(name: str, empty: str) -> sa.Column:
+def json(name: str, empty: str) -> sa.Column[object]:
     return sa.Column(name, postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text(empty), nullable=False)
 
 

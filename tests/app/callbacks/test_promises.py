@@ -268,6 +268,16 @@ def test_an_agents_own_callback_waits_for_them_and_is_released_when_they_leave(s
     assert callback.state == DUE, "anybody may make it now"
 
 
+def test_an_agents_own_callback_is_offered_to_them_before_a_longer_idle_colleague(session: Session) -> None:
+    queue = a_queue(session)
+    make.agent(session, "Ben", [queue], idle_s=600)
+    ana = make.agent(session, "Ana", [queue])
+    callback = a_callback(session, queue, kind=Kind.AGENT, owner_id=ana.id)
+    look_at_due(session)
+    place = open_place(session, callback)
+    assert place is not None and (place.state, place.agent_id) == (State.OFFERED, ana.id)
+
+
 def test_a_try_whose_agent_vanished_is_made_again(session: Session) -> None:
     queue = a_queue(session)
     make.agent(session, "Ana", [queue])

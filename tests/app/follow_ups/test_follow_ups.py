@@ -15,6 +15,7 @@ from app import events
 from app.accounts.models import User
 from app.callbacks.models import Callback
 from app.callbacks.policy import set_policy
+from app.customers.models import ContactPoint
 from app.db import database_now, unit_of_work
 from app.follow_ups.close import close_reached, finish, take
 from app.follow_ups.models import FollowUp
@@ -163,6 +164,21 @@ def test_an_automatic_text_with_a_link_answers_at_once_where_the_queue_wants_it(
     open_follow_ups(session)
     [text] = session.scalars(select(Message.body)).all()
     assert "/c/ask/" in text
+
+
+def test_who_gave_up_is_called_back_only_where_the_queue_wants_it_and_the_person_does_not_mind(
+    session: Session,
+) -> None:
+    quiet, eager = a_queue(session), a_queue(session, "support", abandon_recovery=True)
+    gives_up(session, quiet)
+    call = gives_up(session, eager)
+    unwilling = make.waiting_call(session, eager, make.customer(session, "+15550142031"))
+    session.scalars(select(ContactPoint).where(ContactPoint.value == "+15550142031")).one().no_calls_at = call.ended_at
+    caller_gone(session, unwilling.id)
+    open_follow_ups(session)
+    [callback] = session.scalars(select(Callback)).all()
+    assert (callback.kind, callback.number, callback.queue_id) == ("abandon", MIRA, eager.id)
+    assert callback.virtual_start == call.virtual_start
 
 
 def test_two_clocks_at_once_open_one(session: Session) -> None:

@@ -33,11 +33,18 @@ nodes:
   menu:
     kind: menu
     prompt: {en: For sales press 1.}
-    choices: [{key: 1, words: {en: [sales]}, to: line}, {key: 2, words: {en: [message]}, to: message}]
+    choices: [{key: 1, words: {en: [sales]}, to: line}, {key: 2, words: {en: [message]}, to: message},
+      {key: 3, words: {en: [appointment]}, to: by_appointment}]
     no_input: message
     no_match: message
   line: {kind: queue, queue: sales, callback: call_me, unanswered: message}
   call_me: {kind: callback, queue: sales, declined: line}
+  by_appointment:
+    kind: callback
+    queue: sales
+    times: {zone: UTC, weekly: 24/7, every_min: 60, offer: 2}
+    declined: line
+    no_input: message
   message: {kind: voicemail, mailbox: sales, prompt: {en: Speak.}}
 """
 
@@ -337,3 +344,16 @@ def test_a_callback_whose_time_has_come_gets_its_place_from_the_clock(house: Hou
     assert callback(house).state == "due"
     house.work()
     assert ringing(house).asked["To"].startswith("client:")
+
+
+@pytest.mark.parametrize(("room", "offers_times"), [(5, True), (0, False)])
+def test_only_times_that_are_not_full_are_offered_on_the_phone(
+    house: House, sales: int, room: int, offers_times: bool
+) -> None:
+    with unit_of_work() as session:
+        set_policy(session, sales, per_slot=room)
+    caller = house.dial(MIRA)
+    caller.press("3")
+    caller.press("1")
+    assert "as soon as somebody is free" in caller.hears()
+    assert ("press 2" in caller.hears()) is offers_times

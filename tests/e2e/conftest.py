@@ -118,7 +118,17 @@ def ana(house: House) -> str:
 
 def an_agent(house: House, name: str) -> str:
     """An agent with a password, member of every queue; the address to sign in with."""
-    user = a_person("agent", name=name)
+    email = a_colleague(house, name, "agent")
+    with unit_of_work() as session:
+        user = session.scalars(select(User).where(User.email == email)).one()
+        for queue_id in session.scalars(select(Queue.id)):
+            session.add(QueueMember(queue_id=queue_id, user_id=user.id))
+    return email
+
+
+def a_colleague(house: House, name: str, role: str) -> str:
+    """A person of this role with a password; the address to sign in with."""
+    user = a_person(role, name=name)
     app = Flask("hashing")
     key = house.settings.secret_key
     app.config.update(SECURITY_PASSWORD_HASH="argon2", SECURITY_PASSWORD_SALT=key, SECRET_KEY=key)
@@ -131,8 +141,6 @@ def an_agent(house: House, name: str) -> str:
     with app.app_context(), unit_of_work() as session:
         kept = session.get_one(User, user.id)
         kept.password = hash_password(SIGN_IN["password"])
-        for queue_id in session.scalars(select(Queue.id)):
-            session.add(QueueMember(queue_id=queue_id, user_id=user.id))
         return kept.email
 
 

@@ -266,7 +266,7 @@ export class Simulator implements Panel {
     const name = h("input", { type: "text", maxlength: 120, value: this.suggestedName(), autofocus: true });
     const sure = await ask({
       title: t("Save as test call"),
-      body: [field(t("What it proves, in a sentence"), name, t("It runs before every publishing: the call must hear the same and end the same."))],
+      body: [field(t("What it proves, in a sentence"), name, t("It runs before every publishing: the same caller must come to the same steps and the same end. Words may change."))],
       confirm: t("Save"),
       check: () => (name.value.trim() ? "" : t("Give it a name.")),
     });

@@ -458,11 +458,12 @@ async def test_a_simulated_call_is_kept_as_a_test_call_which_guards_the_flow(des
     await desk.presses("Save as test call")
     await page.get_by_label("What it proves").fill("Cakes by word")
     await desk.presses("Save")
-    await desk.is_told("The test call was saved.")
-    kept = line.file.with_name(f"{line.flow}.scenarios.yaml").read_text()
-    assert kept.startswith(BAKERY_TEST_CALLS) and "Cakes by word" in kept
+    await desk.is_told("The test call was saved into the draft.")
     tests = await desk.opens_tab("tests")
     await expect(tests).to_contain_text("All 2 test calls pass")
+    await desk.publishes("Cakes are proven")
+    kept = line.file.with_name(f"{line.flow}.scenarios.yaml").read_text()
+    assert kept.startswith(BAKERY_TEST_CALLS) and "Cakes by word" in kept
     await desk.chooses("main_menu")
     await page.locator("#step-form .form-row select").nth(1).select_option("goodbye")
     await desk.is_saved()

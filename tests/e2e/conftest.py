@@ -55,9 +55,18 @@ def flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def speech_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prompts rendered by one house are there for the next."""
+    return tmp_path_factory.mktemp("speech")
+
+
 @pytest.fixture(scope="module")
-def running_house(database_url: str, flows: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(database_url, tmp_path_factory.mktemp("house"), hears=True, flows=flows).open()
+def running_house(
+    database_url: str, flows: Path, tmp_path_factory: pytest.TempPathFactory, speech_cache: Path
+) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    house = House(database_url, folder, hears=True, flows=flows, speech_cache=speech_cache).open()
     yield house
     house.close()
 

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ivr_flows.facts import (
-    BranchTaken,
-    CallbackDeclined,
-    Fact,
-    FlowReturned,
-    HoursChecked,
-    KeyPressed,
-    LimitReached,
-    NodeEntered,
-    NotUnderstood,
-    PersonAsked,
-    QueueGone,
-    SplitTaken,
-    TimedOut,
-    VerificationLocked,
-    VerificationPassed,
-    WordsUnderstood,
-)
-from ivr_flows.nodes import Node
+from ivr_flows.facts import Fact, FlowReturned, LimitReached, NodeEntered
 from ivr_flows.nodes.base import Way
-from ivr_flows.nodes.menu import MenuNode
 from ivr_flows.schema import Flow
+from ivr_flows.ways import is_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +81,7 @@ class Coverage:
             return  # the engine's own way, none of the node's
         ways = self._ways_from(flow, from_)
         leading = [index for index, way in enumerate(ways) if (way.to or flow.fallback) == to]
-        told = [index for index in leading if _is_told(flow.nodes[from_], ways[index], since)]
+        told = [index for index in leading if is_told(flow.nodes[from_], ways[index], since)]
         self._ways.update((flow.name, from_, index) for index in told or leading)
 
     def _ways_from(self, flow: Flow, id_: str) -> tuple[Way, ...]:
@@ -107,44 +89,3 @@ class Coverage:
         if key not in self._ways_of:
             self._ways_of[key] = tuple(flow.nodes[id_].ways())
         return self._ways_of[key]
-
-
-_WAY_OF: dict[type, str] = {
-    TimedOut: "no_input",
-    NotUnderstood: "no_match",
-    PersonAsked: "person",
-    CallbackDeclined: "declined",
-    VerificationPassed: "next",
-    VerificationLocked: "failed",
-}
-"""What is told when a way is taken, by the field of the way."""
-
-
-def _is_told(node: Node, way: Way, since: Sequence[Fact]) -> bool:
-    """Whether the last thing told of this node says that it was this way, where several lead to the same node."""
-    last = next((fact for fact in reversed(since) if getattr(fact, "node", "") == node.id), None)
-    if type(last) in _WAY_OF:
-        return way.field == (_WAY_OF[type(last)],)
-    match last:
-        case KeyPressed() | WordsUnderstood():
-            return isinstance(node, MenuNode) and way.field in _chosen(node, last)
-        case BranchTaken(condition=condition):
-            return way.label == (f"if {condition}" if condition else "otherwise")
-        case SplitTaken(way=share):
-            return way.label == share
-        case FlowReturned(result=result):
-            return way.field in (("results", result), ("next",))
-        case QueueGone(reason=reason):
-            return (reason == "callback_asked") == (way.field == ("callback",))
-        case HoursChecked(is_open=is_open):
-            return is_open == (way.field == ("open",))
-        case _:
-            return False
-
-
-def _chosen(menu: MenuNode, fact: KeyPressed | WordsUnderstood) -> Iterator[tuple[str | int, ...]]:
-    for index, choice in enumerate(menu.choices):
-        phrases = [phrase for group in choice.words.by_language.values() for phrase in group] if choice.words else []
-        said = {choice.key, *phrases}  # "press two" names the key
-        if (fact.key if isinstance(fact, KeyPressed) else fact.phrase) in said:
-            yield "choices", index, "to"

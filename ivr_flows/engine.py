@@ -98,6 +98,8 @@ class Step:
     instructions: tuple[Instruction, ...]
     state: State
     facts: tuple[Fact, ...]
+    given_after: tuple[int, ...] = field(default=(), compare=False)
+    """For each instruction, how many of the facts had been told when it was given: what says where it was heard."""
 
 
 def start(flow: Flow, call: CallContext, *, flows: FlowLookup | None = None) -> Step:
@@ -188,6 +190,7 @@ class _Run:
     flows: FlowLookup | None
     instructions: list[Instruction] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
+    given_after: list[int] = field(default_factory=list)
 
     def react(self, event: CallEvent) -> Outcome | None:
         """What the current node makes of the event; None when it does not wait for it after all."""
@@ -213,7 +216,7 @@ class _Run:
             path=extended_path(self.state.path, self.facts),
             instructions=tuple(one for one in self.instructions if not isinstance(one, ONCE)),
         )
-        return Step(tuple(self.instructions), state, tuple(self.facts))
+        return Step(tuple(self.instructions), state, tuple(self.facts), tuple(self.given_after))
 
     def _perform(self, outcome: Outcome) -> Outcome | None:
         """Take in one outcome and say what follows from it; None when the call waits or has ended."""
@@ -317,7 +320,8 @@ class _Run:
         self.facts.append(LimitReached(self.state.node, limit))
         self.state = replace(self.state, rescues=self.state.rescues + 1)
         if limit == "text":
-            self.instructions = [one for one in self.instructions if isinstance(one, ONCE)]
+            kept = [pair for pair in zip(self.instructions, self.given_after, strict=True) if isinstance(pair[0], ONCE)]
+            self.instructions, self.given_after = [one for one, _ in kept], [after for _, after in kept]
         return Go(self.flow.fallback) if self.state.rescues == 1 else self._last_resort()
 
     def _last_resort(self) -> Outcome:
@@ -368,6 +372,7 @@ class _Run:
         if _spoken_chars(self.instructions) + _spoken_chars(instructions) > MAX_STEP_CHARS:
             raise _TooMuch("text")
         self.instructions.extend(instructions)
+        self.given_after.extend(len(self.facts) for _ in instructions)
 
     def _masked(self, fact: Fact) -> Fact:
         """Sensitive values stay out of the timeline, also when a flow copies them into another variable or a text."""

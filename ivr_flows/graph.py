@@ -18,6 +18,7 @@ from ivr_flows.loader import check
 from ivr_flows.nodes import KINDS, Node
 from ivr_flows.nodes.base import pieces
 from ivr_flows.texts import PromptText, SharedPart, SpokenPart, Target, Text
+from ivr_flows.ways import field_name
 from ivr_flows.yaml_reader import Document, Path, read_yaml
 
 MAX_DETAIL_CHARS = 60
@@ -275,7 +276,7 @@ def _hidden_node(block: _Block) -> dict[str, Any]:
 
 
 def _edge(from_: str, to: str, label: str, path: Path, *, implicit: bool = False) -> dict[str, Any]:
-    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    field = field_name(path)
     return {"from": short(from_), "to": short(to), "label": short(label), "field": field, "implicit": implicit}
 
 

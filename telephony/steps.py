@@ -204,7 +204,7 @@ def agree_in_line(
     _owe_callback(session, place, asked)
     step = _resume(session, room, place, QueueLeft("callback"))
     place.flow = step.state
-    _tell(session, place, step)
+    _tell(session, room, place, step)
     place.twiml = room.renderer.render(
         (*instructions, *step.instructions),
         interaction_id=place.interaction_id,
@@ -284,12 +284,12 @@ def _save(session: Session, room: Room, place: Place, step: engine.Step, *, quie
     """
     spoken: tuple[Any, ...] = ()
     place.flow = step.state
-    _tell(session, place, step)
+    _tell(session, room, place, step)
     while not quietly and (event := _perform(session, place, step)) is not None:
         spoken += tuple(one for one in step.instructions if isinstance(one, Say | Play))
         step = _resume(session, room, place, event)
         place.flow = step.state
-        _tell(session, place, step)
+        _tell(session, room, place, step)
     place.context["path"] = _path_in_words(step.state)
     if "draft" in place.context:
         place.traced.clear()  # trials of a draft are nobody's traffic
@@ -530,13 +530,14 @@ def tell_aside(session: Session, place: Place, facts: Sequence[Fact]) -> None:
         _record(session, place, "flow.aside", actor=actor, node=node, kind=fact.kind, text=fact.describe())
 
 
-def _tell(session: Session, place: Place, step: engine.Step) -> None:
-    """Write the step's facts into the log, the last with what the caller hears now, and trace the caller's way."""
+def _tell(session: Session, room: Room, place: Place, step: engine.Step) -> None:
+    """Write the step's facts into the log, each with what the caller hears after it, and trace the caller's way."""
     assert place.position is not None
     heard = trace.said(step)
-    for number, (fact, position, came_from) in enumerate(trace.follow(place.position, step.facts), 1):
+    way = trace.follow(place.position, step.facts, room.flows.get)
+    for (fact, position, origin), said in zip(way, heard, strict=True):
         place.position = position
-        place.traced += trace.rows(fact, position, came_from)
+        place.traced += trace.rows(fact, position, origin)
         if isinstance(fact, FlowEntered):
             _record(session, place, "flow.entered", flow=fact.flow, version=fact.version)
             continue
@@ -550,8 +551,8 @@ def _tell(session: Session, place: Place, step: engine.Step) -> None:
             text=fact.describe(),
             flow=position.flow,
             version=position.version,
-            about=trace.about(fact, came_from),
-            said=heard if number == len(step.facts) else [],
+            about=trace.about(fact, origin),
+            said=said,
         )
         take_finding(place.context, fact, partial(_record, session, place))
 

@@ -21,10 +21,11 @@ def listed_flows(session: Session, house: House) -> list[dict[str, Any]]:
     `{name, title, languages, nodes, live_version, published: {author, at, message, source} | null, draft: {by, at} |
     null, canary: {percent, numbers} | null, conflict: bool, problem: text | null}`.
     """
-    names = {*house.store.names(), *session.scalars(select(KnownFlow.name))} - {ENTRY_POINTS}
+    drafts = _drafts(session)
+    live = session.scalars(select(KnownFlow.name).where(KnownFlow.live_version.is_not(None)))
+    names = {*house.store.names(), *live, *drafts} - {ENTRY_POINTS}
     releases = select(Release).distinct(Release.flow).where(Release.went_live).order_by(Release.flow, Release.id.desc())
     published = {line.flow: line for line in session.scalars(releases)}
-    drafts = _drafts(session)
     trials = {each.flow: each for each in session.scalars(select(Canary).where(Canary.ended_at.is_(None)))}
     conflicts = set(session.scalars(select(FlowFile.flow).where(FlowFile.state == "conflict")))
     problems = house.store.problems()

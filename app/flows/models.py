@@ -166,7 +166,8 @@ class Trace(Base):
     """`began` (the call came into this flow), `entered` a node, `answer`, `no_input`, `no_match`, `hung_up`, `goal`."""
     node: Mapped[str] = mapped_column(Text)
     came_from: Mapped[str] = mapped_column(Text)
-    """Of `entered`: the node before, "" at the flow's start."""
+    """Of `entered`: the node before, "" at the flow's start; after a space the way out of it, where one is known
+    (`main_menu choices[0].to`)."""
 
     __table_args__ = (
         Index(

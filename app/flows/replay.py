@@ -86,7 +86,7 @@ def _visits(told: Iterable[Event]) -> list[Json]:
             continue
         flow, version = data.get("flow", flow), data.get("version", version)
         if data["kind"] == "node_entered":
-            visits.append(_visit(event, flow, version, data.get("about", {}).get("came_from")))
+            visits.append(_visit(event, flow, version, data.get("about", {})))
         elif visits:
             _add(visits, event)
         if visits and data.get("said"):
@@ -94,14 +94,15 @@ def _visits(told: Iterable[Event]) -> list[Json]:
     return visits
 
 
-def _visit(event: Event, flow: str, version: str, came_from: str | None) -> Json:
-    node = event.data.get("node", "")
+def _visit(event: Event, flow: str, version: str, about: Json) -> Json:
+    node, came_from = event.data.get("node", ""), about.get("came_from")
     return {
         "at": event.at.isoformat(),
         "flow": flow,
         "version": version,
         "node": node,
         "edge": [came_from, node] if came_from else None,
+        "way": about.get("way") or None,
         "heard": [],
         "input": None,
         "confidence": None,
@@ -128,7 +129,7 @@ def _hear(visits: list[Json], event: Event, flow: str, version: str) -> None:
     """What the caller heard at the end of a step belongs to the node where the call stands then."""
     here = visits[-1]
     if here["answered_at"] is not None and event.data["kind"] != "node_entered":  # asked again
-        again = _visit(event, flow, version, None) | {"node": here["node"]}
+        again = _visit(event, flow, version, {}) | {"node": here["node"]}
         visits.append(again)
         here = again
     here["heard"] = [*here["heard"], *event.data["said"]]

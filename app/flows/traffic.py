@@ -86,28 +86,28 @@ def _moment(given: date | datetime, *, end: bool = False) -> datetime:
 def traffic(session: Session, flow: str, period: Period, version: str | None = None) -> dict[str, Any]:
     """The flow's picture over a period, of one version or all:
 
-        {"calls", "edges": [{"from", "to", "count"}],
+        {"calls", "edges": [{"from", "to", "field", "count"}],
          "nodes": [{"id", "entered", "left", "hung_up", "answers", "no_input", "no_match", "no_match_rate"}],
          "no_match_rate", "containment", "outcomes": as `outcomes`}
 
-    An edge from "" is the flow's start. `left`: calls whose way through this flow ended at the node, for whatever
-    reason; `hung_up`: those whose caller hung up there while the flow spoke. Rates are 0 to 1, None where nothing was
-    counted.
+    An edge from "" is the flow's start; `field` names the way as in the flow's graph, "" where it is not known.
+    `left`: calls whose way through this flow ended at the node, for whatever reason; `hung_up`: those whose caller
+    hung up there while the flow spoke. Rates are 0 to 1, None where nothing was counted.
     """
     counted = session.execute(COUNTS, _values(flow, period, version)).all()
-    edges = {(row.came_from, row.node): row.n for row in counted if row.what == "entered"}
+    edges = {(*_origin(row.came_from), row.node): row.n for row in counted if row.what == "entered"}
     by_node: dict[str, Counter[str]] = {}
     for row in counted:
         if row.what != "began":
             by_node.setdefault(row.node, Counter())[row.what] += row.n
     onwards: Counter[str] = Counter()
-    for (came_from, _), n in edges.items():
+    for (came_from, _, _), n in edges.items():
         onwards[came_from] += n
     results = outcomes(session, flow, period, version)
     total: Counter[str] = sum(by_node.values(), Counter())
     return {
         "calls": results["calls"],
-        "edges": [{"from": a, "to": b, "count": n} for (a, b), n in sorted(edges.items())],
+        "edges": [{"from": a, "to": b, "field": way, "count": n} for (a, way, b), n in sorted(edges.items())],
         "nodes": [_node(id_, counts, onwards[id_]) for id_, counts in sorted(by_node.items())],
         "no_match_rate": _no_match_rate(total),
         "containment": results["containment"],
@@ -152,6 +152,12 @@ def answers(session: Session, flow: str, period: Period, version: str) -> dict[s
         "no_input": total["no_input"],
         "no_match_rate": _no_match_rate(total),
     }
+
+
+def _origin(came_from: str) -> tuple[str, str]:
+    """The node before and the way out of it."""
+    node, _, way = came_from.partition(" ")
+    return node, way
 
 
 def _values(flow: str, period: Period, version: str | None) -> dict[str, Any]:

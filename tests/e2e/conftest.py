@@ -55,9 +55,18 @@ def flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def speech_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prompts rendered by one house are there for the next."""
+    return tmp_path_factory.mktemp("speech")
+
+
 @pytest.fixture(scope="module")
-def running_house(database_url: str, flows: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(database_url, tmp_path_factory.mktemp("house"), hears=True, flows=flows).open()
+def running_house(
+    database_url: str, flows: Path, tmp_path_factory: pytest.TempPathFactory, speech_cache: Path
+) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    house = House(database_url, folder, hears=True, flows=flows, speech_cache=speech_cache).open()
     yield house
     house.close()
 
@@ -118,7 +127,17 @@ def ana(house: House) -> str:
 
 def an_agent(house: House, name: str) -> str:
     """An agent with a password, member of every queue; the address to sign in with."""
-    user = a_person("agent", name=name)
+    email = a_colleague(house, name, "agent")
+    with unit_of_work() as session:
+        user = session.scalars(select(User).where(User.email == email)).one()
+        for queue_id in session.scalars(select(Queue.id)):
+            session.add(QueueMember(queue_id=queue_id, user_id=user.id))
+    return email
+
+
+def a_colleague(house: House, name: str, role: str) -> str:
+    """A person of this role with a password; the address to sign in with."""
+    user = a_person(role, name=name)
     app = Flask("hashing")
     key = house.settings.secret_key
     app.config.update(SECURITY_PASSWORD_HASH="argon2", SECURITY_PASSWORD_SALT=key, SECRET_KEY=key)
@@ -131,8 +150,6 @@ def an_agent(house: House, name: str) -> str:
     with app.app_context(), unit_of_work() as session:
         kept = session.get_one(User, user.id)
         kept.password = hash_password(SIGN_IN["password"])
-        for queue_id in session.scalars(select(Queue.id)):
-            session.add(QueueMember(queue_id=queue_id, user_id=user.id))
         return kept.email
 
 

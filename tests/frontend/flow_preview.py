@@ -362,7 +362,7 @@ def _traffic(name: str) -> dict[str, Any]:
         for node in graph["nodes"]
     ]
     edges = [
-        {"from": edge["from"], "to": edge["to"], "count": count[edge["to"]]}
+        {"from": edge["from"], "to": edge["to"], "field": edge["field"], "count": count[edge["to"]]}
         for edge in graph["edges"]
         if not edge["implicit"]
     ]

@@ -5,6 +5,7 @@ import { exactly, when } from "../lib/format.ts";
 import { csrfToken } from "../lib/http.ts";
 import { t } from "../lib/texts.ts";
 import { toast } from "../lib/toast.ts";
+import { keptForms } from "./kept-forms.ts";
 
 const GAP_PX = 6;
 
@@ -116,3 +117,4 @@ menusOpen();
 themeChoices();
 localTimes(document);
 flashedNews();
+keptForms();

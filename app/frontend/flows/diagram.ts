@@ -6,6 +6,7 @@ import { lookOf, wordOf } from "./kinds.ts";
 import type { Picture, PlacedStep, PlacedWay } from "./layout.ts";
 import { clipped, lineThrough, shapeOf, widthOf } from "./shapes.ts";
 import type { Graph, GraphEdge, GraphNode } from "./types.ts";
+import { wayName } from "./ways.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
 const TITLE_FONT = '550 13px "Inter Variable", system-ui, sans-serif';
@@ -19,13 +20,15 @@ const STEP_PX = 60;
 export interface Marks {
   /** Steps that a call passed, the thick line of the picture. */
   passed?: Set<string>;
-  /** Ways that a call took: "from to". */
+  /** Ways that a call took, by `wayName`; "from to" for every way between the two, where it is not known which it was. */
   taken?: Set<string>;
+  /** Ways that are drawn although the file is silent on them, by `wayName`. */
+  also?: Set<string>;
   /** Where the call is now. */
   here?: string | null;
   /** What a draft changed. */
   changes?: Map<string, "added" | "removed" | "changed">;
-  /** Calls on each way ("from to") and what is said beside a step. */
+  /** Calls on each way, by `wayName`, and what is said beside a step. */
   counts?: Map<string, number>;
   notes?: Map<string, { text: string; bad: boolean }>;
   /** Steps and ways that no test call reached. */
@@ -106,16 +109,18 @@ export class Diagram {
   /** Draw this flow. The picture is laid out anew only when steps or ways changed, and stays where it is on the screen. */
   show(graph: Graph): void {
     this.graph = graph;
-    const shape = JSON.stringify([this.all, graph.start, graph.nodes.map((node) => node.id), graph.edges.map((edge) => [edge.from, edge.to, edge.implicit])]);
+    const also = [...(this.marks.also ?? [])];
+    const shape = JSON.stringify([this.all, also, graph.start, graph.nodes.map((node) => node.id), graph.edges.map((edge) => [edge.from, edge.to, edge.implicit])]);
     if (shape === this.shape) return this.draw();
     this.shape = shape;
     this.serial += 1;
-    this.worker?.postMessage({ serial: this.serial, graph, all: this.all });
+    this.worker?.postMessage({ serial: this.serial, graph, all: this.all, also });
   }
 
   mark(marks: Marks): void {
     this.marks = marks;
     this.draw();
+    this.show(this.graph);
   }
 
   select(id: string | null, { reveal = false, quiet = false }: { reveal?: boolean; quiet?: boolean } = {}): void {
@@ -298,15 +303,17 @@ export class Diagram {
   }
 
   private wayToDraw(way: PlacedWay, edge: GraphEdge, nodes: Map<string, GraphNode>): { id: string; key: string; make: () => SVGElement } {
-    const name = `${edge.from} ${edge.to}`;
+    const name = wayName(edge);
+    const taken = this.marks.taken;
+    const isTaken = taken ? taken.has(name) || taken.has(`${edge.from} ${edge.to}`) : false;
     const state = {
       near: this.selected === edge.from || this.selected === edge.to,
-      taken: this.marks.taken?.has(name) ?? false,
+      taken: isTaken,
       count: this.marks.counts?.get(name) ?? null,
       most: this.marks.counts ? Math.max(1, ...this.marks.counts.values()) : 1,
       missing: !nodes.has(edge.to),
       title: nodes.get(edge.to)?.title || edge.to,
-      dim: Boolean(this.marks.taken) && !this.marks.taken?.has(name),
+      dim: Boolean(taken) && !isTaken,
     };
     return { id: `${way.index} ${name}`, key: JSON.stringify([way, edge.label, edge.implicit, state]), make: () => makeWay(way, edge, state) };
   }

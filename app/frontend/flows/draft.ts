@@ -5,10 +5,12 @@ import { t } from "../lib/texts.ts";
 import { toast } from "../lib/toast.ts";
 import type { FlowApi } from "./api.ts";
 import type { Code } from "./code.ts";
+import { leaveThrownAway } from "./thrown-away.ts";
 import type { Draft, Lock } from "./types.ts";
 
 const SAVE_AFTER_MS = 700;
-const LOOK_EVERY_MS = 12_000;
+/** A file that was changed by hand, or somebody who took over, is seen by then. */
+const LOOK_EVERY_MS = 2_000;
 const HOLD_EVERY_MS = 60_000;
 
 export type Saving = "saved" | "unsaved" | "saving" | "failed";
@@ -133,8 +135,9 @@ export class DraftKeeper {
       this.heldUntil = Date.now() + HOLD_EVERY_MS;
       await this.api.lock(false).catch(() => {});
     }
+    const known = this.rev;
     const now = await this.api.draft().catch(() => null);
-    if (!now || this.running) return;
+    if (!now || this.running || known !== this.rev) return; // a save overtook the question: its answer is old
     this.take(now);
   }
 
@@ -190,10 +193,13 @@ export class DraftKeeper {
     toast(t("You write now."));
   }
 
+  /** What is live stands here then; where nothing is, the flow is gone, and the list of flows offers it back. */
   async discard(): Promise<void> {
     await this.settled().catch(() => 0);
     await this.api.discard();
-    this.adopt(await this.api.draft());
+    const now = await this.api.draft();
+    if (!now.live_version && !now.text) return leaveThrownAway(now.name);
+    this.adopt(now);
     toast(t("The draft was thrown away; what is live stands here."), {
       undo: { label: t("Undo"), act: () => void this.api.restore().then(() => this.reload()) },
     });

@@ -5,6 +5,7 @@ import { t } from "../lib/texts.ts";
 import { toast } from "../lib/toast.ts";
 import { ask, field } from "./dialogs.ts";
 import { freeId } from "./edit.ts";
+import { offerBack } from "./thrown-away.ts";
 
 async function begin(): Promise<void> {
   const title = h("input", { type: "text", maxlength: 120, autocomplete: "off", autofocus: true, placeholder: t("For instance: Saturday line") });
@@ -29,4 +30,5 @@ async function begin(): Promise<void> {
   }
 }
 
+offerBack();
 byId("new-flow").addEventListener("click", () => void begin());

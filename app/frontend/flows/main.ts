@@ -20,18 +20,18 @@ import { Simulator } from "./panels/simulator.ts";
 import { Tests } from "./panels/tests.ts";
 import { TrafficView } from "./panels/traffic.ts";
 import { Trial } from "./panels/trial.ts";
-import { publish } from "./publish.ts";
+import { notReady, publish } from "./publish.ts";
 import { FlowSchema, type Path, type Schema } from "./schema.ts";
 import { addition, connect, deleteStep, renameStep, waysOut } from "./steps.ts";
 import { Strip } from "./strip.ts";
-import type { Checked, Diff, Draft, Graph, Simulation, Traffic } from "./types.ts";
+import { countsOfWays } from "./ways.ts";
+import type { Checked, Diff, Draft, Fault, Graph, Simulation, Traffic } from "./types.ts";
 
 const CHECK_AFTER_MS = 250;
 const FOLLOW_AFTER_MS = 90;
 const NAME = /^[a-z][a-z0-9_-]{0,59}$/;
 
 interface PageData extends Draft {
-  name: string;
   queues?: string[];
   flows?: string[];
   problem?: string | null;
@@ -59,7 +59,9 @@ class Editor {
   private checking = 0;
   private changeCount: number | null = null;
   private countedRev = -1;
+  private readonly places = { goTo: (fault: Fault): void => this.goTo(fault.line, fault.column), titleOf: (id: string): string => this.titleOf(id) };
   private formOpen = false;
+  private couldWrite = true;
 
   constructor(schema: Schema) {
     this.schema = new FlowSchema(schema);
@@ -89,7 +91,7 @@ class Editor {
     });
     this.changes = new Changes(this.api, settled, (id) => this.choose(id));
     this.history = new History(this.api, () => void this.keeper.look().then(() => this.countChanges()), (from, to, heading) => this.compare(from, to, heading));
-    this.trial = new Trial(this.api, settled, () => void this.keeper.look());
+    this.trial = new Trial(this.api, settled, () => void this.keeper.look(), (error) => void notReady(this.places, error));
     this.traffic = new TrafficView(this.api, titleOf, (id) => this.choose(id));
     this.strip = new Strip(byId("strip"), [this.problems, this.tests, this.simulator, this.changes, this.history, this.trial, this.traffic], t("Below the flow"));
     this.listen();
@@ -118,7 +120,7 @@ class Editor {
     });
     this.simulator.played.on((played) => this.mark(played ? marksOf(played) : {}, played?.node ?? null));
     this.changes.compared.on((diff) => this.mark(diff ? { changes: changesOf(diff) } : {}));
-    this.traffic.loaded.on((traffic) => this.mark(traffic ? trafficMarks(traffic) : {}));
+    this.traffic.loaded.on((traffic) => this.mark(traffic ? trafficMarks(traffic, this.checked.graph) : {}));
     byId("publish").addEventListener("click", () => void this.publish());
     byId("undo").addEventListener("click", () => this.code.undo());
     byId("redo").addEventListener("click", () => this.code.redo());
@@ -378,7 +380,7 @@ class Editor {
   }
 
   private async publish(): Promise<void> {
-    const published = await publish({ api: this.api, keeper: this.keeper, checked: () => this.api.check(this.code.text), goTo: (fault) => this.goTo(fault.line, fault.column), titleOf: (id) => this.titleOf(id) });
+    const published = await publish({ api: this.api, keeper: this.keeper, checked: () => this.api.check(this.code.text), ...this.places });
     if (!published) return;
     await this.keeper.reload();
     await this.check();
@@ -387,6 +389,8 @@ class Editor {
 
   private drawState(): void {
     const { keeper } = this;
+    if (this.couldWrite !== keeper.mayWrite) this.refreshForm(); // its fields open and close with the text
+    this.couldWrite = keeper.mayWrite;
     const words = {
       saved: !keeper.isDraft ? t("As it is live") : keeper.savedAt ? t("Draft saved {time}", { time: when(keeper.savedAt) }) : t("Draft"),
       unsaved: t("Not saved yet"),
@@ -395,7 +399,7 @@ class Editor {
     }[keeper.saving];
     setText(byId("draft-state"), words);
     byId("draft-state").classList.toggle("is-unreachable", keeper.saving === "failed");
-    show(byId("discard"), keeper.isDraft && keeper.mayWrite && Boolean(keeper.seen.live_version));
+    show(byId("discard"), keeper.isDraft && keeper.mayWrite);
     const button = byId<HTMLButtonElement>("publish");
     button.disabled = !keeper.isDraft || !keeper.mayWrite;
     const count = this.changeCount;
@@ -499,7 +503,7 @@ function changesOf(diff: Diff): Map<string, "added" | "removed" | "changed"> {
   return new Map(diff.changes.filter((change) => change.node).map((change) => [change.node, change.how]));
 }
 
-export function trafficMarks(traffic: Traffic): Marks {
+export function trafficMarks(traffic: Traffic, graph: Graph): Marks {
   const notes = new Map<string, { text: string; bad: boolean }>();
   for (const step of traffic.nodes) {
     if (!step.entered) continue;
@@ -508,7 +512,8 @@ export function trafficMarks(traffic: Traffic): Marks {
     const words = [t("{n} calls", { n: step.entered }), lost ? t("{share} left", { share: `${lost} %` }) : "", confused ? t("{share} not understood", { share: `${confused} %` }) : ""];
     notes.set(step.id, { text: words.filter(Boolean).join(" · "), bad: lost >= 20 || confused >= 20 });
   }
-  return { counts: new Map(traffic.edges.map((edge) => [`${edge.from} ${edge.to}`, edge.count])), notes };
+  const counts = countsOfWays(traffic, graph);
+  return { counts, also: new Set(counts.keys()), notes };
 }
 
 export type { Graph };

@@ -10,12 +10,16 @@ import { drawDiff } from "./panels/changes.ts";
 import { drawResult } from "./panels/tests.ts";
 import type { Checked, Fault, Tested } from "./types.ts";
 
-interface Needs {
+/** Where the faults of a refusal lead. */
+interface Places {
+  goTo: (fault: Fault) => void;
+  titleOf: (id: string) => string;
+}
+
+interface Needs extends Places {
   api: FlowApi;
   keeper: DraftKeeper;
   checked: () => Promise<Checked>;
-  goTo: (fault: Fault) => void;
-  titleOf: (id: string) => string;
 }
 
 /** True when it is live. */
@@ -62,28 +66,33 @@ function warningFact(faults: Fault[]): HTMLElement | null {
 }
 
 function failed(needs: Needs, error: unknown): boolean | Promise<boolean> {
+  void needs.keeper.look();
+  return notReady(needs, error);
+}
+
+/** Why the server would not let callers meet the draft: what is wrong with it, or the words of any other refusal. */
+export async function notReady(places: Places, error: unknown): Promise<false> {
   if (error instanceof Refusal && error.status === 422) {
     const body = error.body as { faults?: Fault[]; tests?: Tested };
-    return refused(needs, (body.faults ?? []).filter((fault) => fault.severity === "error"), body.tests ?? null);
+    return refused(places, (body.faults ?? []).filter((fault) => fault.severity === "error"), body.tests ?? null);
   }
   toast((error as Error).message, { error: true });
-  void needs.keeper.look();
   return false;
 }
 
 /** What keeps it from going live. */
-async function refused(needs: Needs, errors: Fault[], tested: Tested | null): Promise<boolean> {
+async function refused({ goTo, titleOf }: Places, errors: Fault[], tested: Tested | null): Promise<false> {
   const failing = tested?.results.filter((result) => !result.passed) ?? [];
   const first = errors[0];
   const sure = await ask({
     title: t("This cannot go live yet"),
     body: [
       h("p", { class: "muted small" }, errors.length ? t("Mend these first; callers keep hearing what is live.") : t("These test calls fail; callers keep hearing what is live. Mend the flow, or the test call if it proves something old.")),
-      h("div", { class: "dialog-scroll" }, h("ul", { class: "faults" }, ...errors.map((fault) => h("li", { class: "fault" }, h("span", { class: "fault-words" }, fault.message), h("span", { class: "faint tiny" }, [fault.node && needs.titleOf(fault.node), t("line {n}", { n: fault.line })].filter(Boolean).join(" · "))))), ...failing.map(drawResult)),
+      h("div", { class: "dialog-scroll" }, h("ul", { class: "faults" }, ...errors.map((fault) => h("li", { class: "fault" }, h("span", { class: "fault-words" }, fault.message), h("span", { class: "faint tiny" }, [fault.node && titleOf(fault.node), t("line {n}", { n: fault.line })].filter(Boolean).join(" · "))))), ...failing.map(drawResult)),
     ],
     confirm: first ? t("Show the first") : t("Back to the draft"),
     wide: true,
   });
-  if (sure && first) needs.goTo(first);
+  if (sure && first) goTo(first);
   return false;
 }

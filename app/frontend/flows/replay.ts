@@ -5,6 +5,7 @@ import { t } from "../lib/texts.ts";
 import { makePlayer } from "../desktop/player.ts";
 import { Diagram } from "./diagram.ts";
 import type { Graph, Replay, ReplayStep } from "./types.ts";
+import { wayName } from "./ways.ts";
 
 interface PageData extends Replay {
   interaction_id: string;
@@ -78,9 +79,8 @@ class ReplayPage {
     const graph = this.graphOf(step);
     this.diagram.show(graph);
     const passed = this.data.steps.slice(0, at + 1).filter((each) => this.graphOf(each) === graph);
-    const taken = passed.map((each, index) => edgeOf(each) ?? (index ? `${passed[index - 1]?.node} ${each.node}` : "")).filter(Boolean);
-    const pairs = passed.slice(1).map((each, index) => `${passed[index]?.node} ${each.node}`);
-    this.diagram.mark({ passed: new Set(passed.map((each) => each.node)), taken: new Set([...taken, ...pairs]), here: step.node });
+    const here = this.data.steps.filter((each) => this.graphOf(each) === graph);
+    this.diagram.mark({ passed: new Set(passed.map((each) => each.node)), taken: waysOf(passed), also: waysOf(here), here: step.node });
     this.diagram.select(step.node, { reveal: true, quiet: true });
     for (const button of this.list.querySelectorAll<HTMLElement>("[data-at]")) {
       const isHere = button.dataset["at"] === String(at);
@@ -120,9 +120,10 @@ class ReplayPage {
   }
 }
 
-function edgeOf(step: ReplayStep): string | null {
-  if (!step.edge) return null;
-  return Array.isArray(step.edge) ? step.edge.join(" ") : `${step.edge.from} ${step.edge.to}`;
+/** The ways that a call took; every way between the two steps where it is not known which. */
+function waysOf(steps: ReplayStep[]): Set<string> {
+  const names = steps.map(({ edge, way }) => (edge ? (way ? wayName({ from: edge[0], to: edge[1], field: way }) : edge.join(" ")) : ""));
+  return new Set(names.filter(Boolean));
 }
 
 new ReplayPage();

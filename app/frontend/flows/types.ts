@@ -19,7 +19,7 @@ export interface GraphEdge {
   to: string;
   label: string;
   /** Where the file says so; null or "" for a way that the flow takes by itself. */
-  field: string | (string | number)[] | null;
+  field: string | null;
   implicit: boolean;
 }
 
@@ -57,6 +57,7 @@ export interface Conflict {
 }
 
 export interface Draft {
+  name: string;
   text: string;
   rev: number;
   base_version: string | null;
@@ -140,7 +141,7 @@ export interface Simulation {
 
 export interface Traffic {
   calls: number;
-  edges: { from: string; to: string; count: number }[];
+  edges: { from: string; to: string; field: string; count: number }[];
   nodes: { id: string; entered: number; left: number; no_input: number; no_match: number; hung_up: number }[];
   containment: number | null;
 }
@@ -154,7 +155,9 @@ export interface ReplayStep {
   heard: string[];
   input: string | null;
   confidence: number | null;
-  edge: [string, string] | { from: string; to: string; label?: string } | null;
+  edge: [string, string] | null;
+  /** The field of the file that names the way here, where several lead from one step to the other. */
+  way?: string | null;
 }
 
 export interface Replay {

@@ -153,6 +153,21 @@ def test_a_new_flow_begins_as_a_draft_that_passes(alma, house_of_flows, folder) 
     assert {flow["name"] for flow in alma.get("/admin/flows").json["flows"]} == {"main", "night"}
 
 
+def test_a_flow_that_was_never_live_is_gone_with_its_draft_until_that_is_had_back(alma, ben) -> None:
+    def listed() -> set[str]:
+        return {flow["name"] for flow in alma.get("/admin/flows").json["flows"]}
+
+    alma.post("/admin/flows", {"name": "night", "title": "Night line"})
+    alma.delete("/admin/flows/night/draft")
+    assert listed() == {"main"}
+    alma.post("/admin/flows/night/draft/restore")
+    assert listed() == {"main", "night"} and "Night line" in draft_of(alma, "night")["text"]
+    alma.delete("/admin/flows/night/draft")
+    alma.delete("/admin/flows/night/lock")
+    assert ben.post("/admin/flows", {"name": "night", "title": "Dusk"}).status_code == 201, "the name is free again"
+    assert "Dusk" in draft_of(alma, "night")["text"]
+
+
 def test_every_version_can_be_read(alma) -> None:
     publish(alma, SHORTER)
     assert alma.get(f"/admin/flows/main/versions/{version_of(MAIN)}").json["text"] == MAIN

@@ -300,10 +300,13 @@ async def test_a_killed_transcriber_is_an_error_and_the_next_recording_is_transc
 
 
 async def test_recordings_are_transcribed_at_low_priority(recogniser: Recogniser) -> None:
+    session = await recogniser.open(language="ko")
     await recogniser.transcribe(silence(0.5), 8000, "en")
     assert recogniser.batch_pid and recogniser.live_pid
-    assert os.getpriority(os.PRIO_PROCESS, recogniser.batch_pid) == 10
-    assert os.getpriority(os.PRIO_PROCESS, recogniser.live_pid) == os.getpriority(os.PRIO_PROCESS, 0)
+    ours, least = os.getpriority(os.PRIO_PROCESS, 0), 19
+    assert os.getpriority(os.PRIO_PROCESS, recogniser.batch_pid) == min(ours + 10, least)
+    assert os.getpriority(os.PRIO_PROCESS, recogniser.live_pid) == ours
+    await session.close()
 
 
 async def test_a_stream_fed_faster_than_it_can_be_heard_skips_and_says_so(recogniser: Recogniser) -> None:

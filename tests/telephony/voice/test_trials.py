@@ -166,6 +166,43 @@ def test_a_call_is_counted_where_it_went(house, flows, alma) -> None:
     assert counted["edges"][0]["from"] == "" and counted["calls"] == 1
 
 
+TWO_WAYS = """
+title: Two ways to one step
+start: menu
+fallback: bye
+nodes:
+  menu:
+    kind: menu
+    prompt: Press 1 or 2.
+    tries: 1
+    choices: [{key: 1, words: {en: [bread]}, to: bye}, {key: 2, to: bye}]
+    no_match: bye
+  bye: {kind: voicemail, mailbox: sales, prompt: Speak.}
+"""
+
+
+def test_two_ways_between_the_same_steps_are_counted_and_replayed_apart(house, flows, alma) -> None:
+    (house.settings.flows_dir / "main.yaml").write_text(TWO_WAYS)
+    flows.store.refresh()
+    for press in ("2", "2", "9"):
+        house.dial(STRANGER).press(press)
+    house.dial(STRANGER).say("bread")
+    with unit_of_work() as session:
+        call = house.interaction()
+        counted = traffic(
+            session, "main", Period(call.created_at.replace(year=2000), call.created_at.replace(year=2999))
+        )
+        told = replay(session, call.id)
+    assert counted["edges"] == [
+        {"from": "", "to": "menu", "field": "", "count": 4},
+        {"from": "menu", "to": "bye", "field": "choices[0].to", "count": 1},
+        {"from": "menu", "to": "bye", "field": "choices[1].to", "count": 2},
+        {"from": "menu", "to": "bye", "field": "no_match", "count": 1},
+    ]
+    assert next(node for node in counted["nodes"] if node["id"] == "menu")["left"] == 0
+    assert told["steps"][-1]["way"] in [edge["field"] for edge in told["graph"]["edges"]]
+
+
 def test_a_repeated_webhook_is_counted_once(house, flows, alma) -> None:
     caller = house.dial(STRANGER)
     url = caller.verb("Gather").attrib["action"]
@@ -188,6 +225,8 @@ def test_a_call_is_replayed_step_by_step_on_its_own_version(house, flows, alma) 
     inputs = [(step["input"], step["confidence"]) for step in told["steps"] if step["input"] is not None]
     assert inputs == [("9", None), ("mumble mumble", 0.05), ("1", None)]
     assert all(step["heard"] for step in told["steps"] if step["input"] is not None), "what was heard before it"
+    assert [told["steps"][0]["node"], told["steps"][0]["heard"]] == ["welcome", ["Welcome."]], "heard where it was said"
+    assert told["steps"][1]["heard"][0].startswith("For sales press 1.")
     assert told["steps"][0]["edge"] is None and told["steps"][-1]["edge"] is not None
     times = [step["at"] for step in told["steps"]]
     assert times == sorted(times)

@@ -89,7 +89,7 @@ export class Simulator implements Panel {
   private talkColumn(): HTMLElement {
     const act = (name: string, label: string, deed: Act, look = ""): HTMLElement => h("button", { type: "button", class: `btn btn-small ${look}`, onclick: () => this.do(deed) }, icon(name), label);
     for (const key of KEYS) this.keypad.append(h("button", { type: "button", class: "sim-key num", onclick: () => this.do({ press: key }) }, key));
-    const form = h("form", { class: "sim-form" }, this.say, h("button", { type: "submit", class: "btn btn-small" }, t("Say")), this.speak);
+    const form = h("form", { class: "sim-form" }, this.say, h("button", { type: "submit", class: "btn btn-small" }, t("Say")));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const words = this.say.value.trim();
@@ -97,7 +97,7 @@ export class Simulator implements Panel {
       this.say.value = "";
       this.do(/^[0-9*#]+$/.test(words) ? { press: words } : { say: words });
     });
-    this.others.append(act("hourglass", t("Stay silent"), { silence: true }), act("clock", t("Wait 30 s"), { wait_s: 30 }), act("phone-off", t("Hang up"), { hang_up: true }));
+    this.others.append(this.speak, act("hourglass", t("Stay silent"), { silence: true }), act("clock", t("Wait 30 s"), { wait_s: 30 }), act("phone-off", t("Hang up"), { hang_up: true }));
     return h(
       "div",
       { class: "sim-talk" },
@@ -266,7 +266,7 @@ export class Simulator implements Panel {
     const name = h("input", { type: "text", maxlength: 120, value: this.suggestedName(), autofocus: true });
     const sure = await ask({
       title: t("Save as test call"),
-      body: [field(t("What it proves, in a sentence"), name, t("It runs before every publishing: the call must hear the same and end the same."))],
+      body: [field(t("What it proves, in a sentence"), name, t("It runs before every publishing: the same caller must come to the same steps and the same end. Words may change."))],
       confirm: t("Save"),
       check: () => (name.value.trim() ? "" : t("Give it a name.")),
     });

@@ -29,12 +29,14 @@ export class Trial implements Panel {
   private readonly api: FlowApi;
   private readonly settled: () => Promise<unknown>;
   private readonly changed: () => void;
+  private readonly refused: (error: unknown) => void;
   private timer = 0;
 
-  constructor(api: FlowApi, settled: () => Promise<unknown>, changed: () => void) {
+  constructor(api: FlowApi, settled: () => Promise<unknown>, changed: () => void, refused: (error: unknown) => void) {
     this.api = api;
     this.settled = settled;
     this.changed = changed;
+    this.refused = refused;
   }
 
   opened(): void {
@@ -122,7 +124,7 @@ export class Trial implements Panel {
       toast(done);
       this.changed();
     } catch (error) {
-      toast((error as Error).message, { error: true });
+      this.refused(error);
     }
     await this.load();
   }

@@ -10,7 +10,10 @@ branch_labels = None
 depends_on = None
 
 OPEN = "'requested','waiting','due','dialing','answered','connected'"
-STATES = OPEN + ",'completed','exhausted','expired','superseded','canceled_by_customer','canceled_by_agent','canceled_by_system'"
+STATES = (
+    OPEN
+    + ",'completed','exhausted','expired','superseded','canceled_by_customer','canceled_by_agent','canceled_by_system'"
+)
 KINDS = "'virtual_hold','scheduled','web','sms','agent','abandon'"
 REASONS = "'abandoned','missed','out_of_hours','voicemail','failed','callback'"
 OVER = "'abandoned','abandoned_in_flow','callback','canceled','completed','contained','failed','rejected','voicemail'"
@@ -146,14 +149,10 @@ def upgrade() -> None:
         op.f("fk_interaction_callback_id"), "interaction", "callback", ["callback_id"], ["id"], ondelete="SET NULL"
     )
     place = sa.text(f"callback_id IS NOT NULL AND state NOT IN ({OVER})")
-    op.create_index(
-        "uq_interaction_callback_open", "interaction", ["callback_id"], unique=True, postgresql_where=place
-    )
+    op.create_index("uq_interaction_callback_open", "interaction", ["callback_id"], unique=True, postgresql_where=place)
     of_one = sa.text("callback_id IS NOT NULL")
     op.create_index("ix_interaction_callback", "interaction", ["callback_id"], postgresql_where=of_one)
-    op.create_index(
-        "ix_interaction_unanswered", "interaction", ["ended_at"], postgresql_where=sa.text(UNANSWERED)
-    )
+    op.create_index("ix_interaction_unanswered", "interaction", ["ended_at"], postgresql_where=sa.text(UNANSWERED))
     op.add_column("contact_point", moment("no_calls_at"))
 
 

@@ -34,6 +34,7 @@ HELD_BACK_POLL_S = 0.02
 BACKLOG = 1_000
 PAGE = 500
 MAX_TOPICS = 50
+MAX_KINDS = 100
 
 
 class Cursor(NamedTuple):
@@ -87,11 +88,14 @@ class Listener:
     """One browser: its topics and what it has not been sent yet."""
 
     topics: frozenset[str]
+    kinds: frozenset[str] = frozenset()
+    """Only these; none named: all of them."""
     waiting: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
 
-    def offer(self, topics: list[str], frame: str) -> None:
-        if self.topics.isdisjoint(topics):
-            return
+    def wants(self, topics: list[str], kind: str) -> bool:
+        return not self.topics.isdisjoint(topics) and (not self.kinds or kind in self.kinds)
+
+    def offer(self, frame: str) -> None:
         try:
             self.waiting.put_nowait(frame)
         except asyncio.QueueFull:  # too slow a reader is cut off: it comes back with its last id and misses nothing
@@ -164,28 +168,32 @@ class Hub:
         return HELD_BACK_POLL_S if held and held[0] else POLL_S
 
     def _push(self, row: dict[str, Any]) -> None:
-        listening = [each for each in self._listeners if not each.topics.isdisjoint(row["topics"])]
+        listening = [each for each in self._listeners if each.wants(row["topics"], row["kind"])]
         frame = event_frame(row) if listening else ""
         for listener in listening:
-            listener.offer(row["topics"], frame)
+            listener.offer(frame)
 
     def _pass_on_whisper(self, payload: str) -> None:
         whisper = json.loads(payload)
         frame = f"event: {whisper['kind']}\ndata: {json.dumps(whisper['data'])}\n\n"
         for listener in self._listeners:
-            listener.offer([whisper["topic"]], frame)
+            if listener.wants([whisper["topic"]], whisper["kind"]):
+                listener.offer(frame)
 
-    async def follow(self, topics: frozenset[str], after: Cursor | None) -> AsyncIterator[str]:
-        """Frames for one browser: what it missed since `after`, then what comes."""
+    async def follow(
+        self, topics: frozenset[str], after: Cursor | None, kinds: frozenset[str] = frozenset()
+    ) -> AsyncIterator[str]:
+        """Frames for one browser: what it missed since `after`, then what comes; of these kinds, or of all."""
         await self.ready.wait()
-        listener = Listener(topics)
+        listener = Listener(topics, kinds)
         self._listeners.add(listener)
         try:
             start = self.cursor
             yield f"retry: 1000\nid: {after or start}\nevent: hello\ndata: {{}}\n\n"
             if after:
-                async for frame in self._missed(topics, after, start):
-                    yield frame
+                async for row in self._missed(topics, after, start):
+                    if listener.wants(row["topics"], row["kind"]):
+                        yield event_frame(row)
             while not self._stopping.is_set():
                 word = await listener.next()
                 if word is None:
@@ -194,7 +202,7 @@ class Hub:
         finally:
             self._listeners.discard(listener)
 
-    async def _missed(self, topics: frozenset[str], after: Cursor, end: Cursor) -> AsyncIterator[str]:
+    async def _missed(self, topics: frozenset[str], after: Cursor, end: Cursor) -> AsyncIterator[dict[str, Any]]:
         connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         async with connection, connection.cursor(row_factory=dict_row) as rows:
             while True:
@@ -211,7 +219,7 @@ class Hub:
                 )
                 page = await rows.fetchall()
                 for row in page:
-                    yield event_frame(row)
+                    yield row
                 if len(page) < PAGE:
                     return
                 after = Cursor(page[-1]["xid"], page[-1]["id"])
@@ -247,6 +255,14 @@ def allowed_topics(asked: str, user_id: int, is_supervisor: bool) -> frozenset[s
     return topics
 
 
+def asked_kinds(asked: str) -> frozenset[str]:
+    """Check `offer.made,presence.changed,…`: a floor hears of much that its page does not draw. Raises TopicRefused."""
+    kinds = frozenset(part for part in asked.split(",") if part)
+    if len(kinds) > MAX_KINDS or any(not re.fullmatch(r"[a-z_]{1,40}\.[a-z_]{1,40}", kind) for kind in kinds):
+        raise TopicRefused(f"name at most {MAX_KINDS} kinds, such as offer.made")
+    return kinds
+
+
 def _may_follow(topic: str, user_id: int, is_supervisor: bool) -> bool:
     kind, _, name = topic.partition(":")
     if kind in ("customer", "interaction"):
@@ -260,12 +276,13 @@ def _may_follow(topic: str, user_id: int, is_supervisor: bool) -> bool:
 
 
 async def live(request: Request) -> Response:
-    """The endpoint. 401 signed out, 403 a topic one may not follow, 400 a wrong resume id."""
+    """The endpoint. 401 signed out, 403 a topic one may not follow or too many, 400 a wrong resume id."""
     who = await request.app.state.sign_in(request)
     if who is None:
         return _refusal(401, "Sign in first.")
     try:
         topics = allowed_topics(request.query_params.get("topics", f"user:{who.id}"), who.id, who.is_supervisor)
+        kinds = asked_kinds(request.query_params.get("kinds", ""))
     except TopicRefused as refusal:
         return _refusal(403, str(refusal))
     last = request.headers.get("Last-Event-ID") or request.query_params.get("after")
@@ -275,7 +292,7 @@ async def live(request: Request) -> Response:
         return _refusal(400, str(wrong))
     hub: Hub = request.app.state.hub
     return StreamingResponse(
-        hub.follow(topics, after),
+        hub.follow(topics, after, kinds),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

@@ -34,6 +34,7 @@ from app.forms import BadInput, Refusal, parse
 from app.numbers import Numbers
 from app.pages import limiter
 from app.routing import parking, supervision, transfers
+from app.routing.break_reasons import break_reasons
 from app.routing.models import Offer
 from app.routing.offers import reject_offer
 from app.routing.presence import PresenceError, close_session, heartbeat, reachability, set_presence
@@ -54,7 +55,7 @@ def start() -> ResponseReturnValue:
 
 @bp.get("/desktop")
 def page() -> ResponseReturnValue:
-    """desktop/page.html with `state` (as below), `customer_id` (text or None) and `phone_page` (in local mode)."""
+    """desktop/page.html with `state` (as below), `customer_id` (text or None) `phone_page` (in local mode), `reasons`."""
     asked = parse(PageForm)
     settings: Settings = current_app.config["SETTINGS"]
     return render_template(
@@ -62,6 +63,7 @@ def page() -> ResponseReturnValue:
         state=desktop_state(request_session(), current_user),
         customer_id=str(asked.customer) if asked.customer else None,
         phone_page=settings.is_local,
+        reasons=break_reasons(request_session()),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import Row, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.entry import AGENT
@@ -100,7 +100,7 @@ def _agent(row: Row[Any], queues: list[int], work: list[dict[str, Any]]) -> dict
 
 def _since(row: Row[Any], status: str, work: list[dict[str, Any]]) -> str | None:
     """When the status began. Idle time goes on through a ring that came to nothing."""
-    began = [each["since"] for each in work if _matches(each["state"], status)]
+    began: list[str] = [each["since"] for each in work if _matches(each["state"], status)]
     if began:
         return min(began)
     if row.changed_at is None:
@@ -114,7 +114,7 @@ def _matches(state: str, status: str) -> bool:
     return (FROM_WORK.get(State(state)) or "ringing") == status
 
 
-def _everybody() -> Select[Any]:
+def _everybody() -> Any:
     """People who take calls or could: agents by role, members of a queue, and whoever is on shift."""
     takes_calls = or_(
         select(user_role.c.user_id)
@@ -183,7 +183,7 @@ def _listeners(session: Session) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _contacts(agent_id: Any) -> Select[Any]:
+def _contacts(agent_id: Any) -> Any:
     return (
         select(
             agent_id.label("agent_id"),

@@ -133,7 +133,7 @@ def waiting_contacts(session: Session) -> list[dict[str, Any]]:
     return [_contact_json(row) for row in found]
 
 
-def _contact(query: Select[Any]) -> Select[Any]:
+def _contact(query: Select[Any]) -> Any:
     return query.join(Customer, Customer.id == Interaction.customer_id).with_only_columns(
         Interaction.id,
         Interaction.state,
@@ -259,4 +259,4 @@ def _handle_s(session: Session) -> dict[int, float]:
         .where(worked.c.place <= LAST_CONTACTS, worked.c.queue_id.is_not(None))
         .group_by(worked.c.queue_id)
     )
-    return {queue_id: float(average) for queue_id, average in rows}
+    return {queue_id: float(average) for queue_id, average in rows if queue_id is not None}

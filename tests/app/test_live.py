@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app import db, events
-from app.live import Cursor, Hub, TopicRefused, allowed_topics
+from app.live import Cursor, Hub, TopicRefused, allowed_topics, asked_kinds
 from app.worker import plain_url
 
 
@@ -115,3 +115,33 @@ def test_an_agent_follows_own_events_and_records_but_not_colleagues_or_the_floor
         with pytest.raises(TopicRefused):
             allowed_topics(topic, 7, False)
     assert allowed_topics("floor,queue:1,user:8", 7, True) == {"floor", "queue:1", "user:8"}
+
+
+async def test_a_page_that_names_kinds_is_sent_no_others_now_and_afterwards(hub: Hub) -> None:
+    with db.unit_of_work() as session:
+        for kind in ("offer.made", "flow.step", "offer.ended"):
+            write(session, kind)
+    only = frozenset({"offer.ended", "offer.late"})
+    follower = hub.follow(frozenset({"user:7"}), Cursor(0, 0), only)
+    seen = await asyncio.wait_for(kinds_of(follower, 1), 10)
+    assert [event["kind"] for event in seen] == ["offer.ended"]
+    coming = asyncio.create_task(
+        asyncio.wait_for(kinds_of(hub.follow(frozenset({"user:7"}), Cursor.parse(seen[0]["id"]), only), 1), 10)
+    )
+    await asyncio.sleep(0)
+    with db.unit_of_work() as session:
+        for kind in ("flow.step", "offer.late"):
+            write(session, kind)
+    assert [event["kind"] for event in await coming] == ["offer.late"]
+
+
+@pytest.mark.parametrize(
+    "asked", ["x", "offer.made;drop", "a." + "b" * 50, ",".join(f"k.{'a' * n}" for n in range(1, 200))]
+)
+def test_kinds_that_are_none_are_refused(asked: str) -> None:
+    with pytest.raises(TopicRefused):
+        asked_kinds(asked)
+
+
+def test_without_kinds_all_are_sent() -> None:
+    assert asked_kinds("") == frozenset()

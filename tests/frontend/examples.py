@@ -347,3 +347,10 @@ SYSTEM = {
     ],
     "settings": [{"name": "PUBLIC_BASE_URL", "value": "http://localhost:8000", "meaning": "Where browsers and the carrier reach this house."}],
 }  # fmt: skip
+
+REASONS = [
+    {"key": "lunch", "name": "Lunch"},
+    {"key": "pause", "name": "Short break"},
+    {"key": "meeting", "name": "Meeting"},
+    {"key": "training", "name": "Training"},
+]

@@ -132,7 +132,8 @@ def _desktop(app: Flask) -> None:
 
 def _desktop_page() -> str:
     chosen = request.args.get("customer")
-    return render_template("desktop/page.html", state=examples.state(_case()), customer_id=chosen, phone_page=True)
+    given = {"state": examples.state(_case()), "customer_id": chosen, "phone_page": True, "reasons": examples.REASONS}
+    return render_template("desktop/page.html", **given)
 
 
 def _fragment(template: str, which: str) -> str:

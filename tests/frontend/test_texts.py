@@ -26,11 +26,15 @@ def texts_in_templates_and_views() -> set[str]:
     return {text[0] if isinstance(text, tuple) else text for _, _, text, _, _ in found}
 
 
-def texts_in_scripts(*, flows: bool) -> set[str]:
-    """Of the flow pages' scripts, or of all others."""
+ROOMS = {"flows", "floor"}
+"""Folders of scripts whose pages hand over words of their own."""
+
+
+def texts_in_scripts(room: str | None = None) -> set[str]:
+    """Of the scripts of one room, or of those that all pages share."""
     call = re.compile(r'\b(?:t|mark)\(\s*("(?:[^"\\]|\\.)*")')
     scripts = [path for path in (ROOT / "app" / "frontend").rglob("*.ts") if path.name != "texts.ts"]
-    scripts = [path for path in scripts if ("flows" in path.parts) == flows]
+    scripts = [path for path in scripts if (room in path.parts if room else not ROOMS & set(path.parts))]
     return {json.loads(found) for script in scripts for found in call.findall(script.read_text())}
 
 
@@ -46,12 +50,18 @@ def handed_over(page: str) -> set[str]:
 
 
 def test_texts_of_scripts_are_handed_over_by_the_page() -> None:
-    assert handed_over("/phone") == texts_in_scripts(flows=False)
+    assert handed_over("/phone") == texts_in_scripts()
 
 
 @pytest.mark.parametrize("page", ["/admin/flows", "/admin/flows/main", "/admin/flows/replay/1"])
 def test_flow_pages_hand_over_the_texts_of_their_own_scripts_too(page: str) -> None:
-    assert handed_over(page) == texts_in_scripts(flows=True) | texts_in_scripts(flows=False)
+    assert handed_over(page) == texts_in_scripts("flows") | texts_in_scripts()
+
+
+def test_floor_pages_hand_over_the_texts_of_their_own_scripts() -> None:
+    template = (ROOT / "app" / "templates" / "supervisor" / "_texts.html").read_text()
+    keys = re.findall(r'^  ("(?:[^"\\]|\\.)*"): _\(', template, re.M)
+    assert {json.loads(key) for key in keys} == texts_in_scripts("floor")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

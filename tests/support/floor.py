@@ -32,7 +32,7 @@ from app.interactions.models import Interaction, Segment
 from app.routing.models import AgentSession, AgentState, Offer, Queue, QueueMember
 
 QUEUES = ("Sales", "Support", "Billing", "Business", "New customers", "Complaints", "Español", "中文服务")
-FIRST = ("Ana", "Bo", "Cy", "Di", "Eve", "Farid", "Gu", "Hana", "Ines", "Jo", "Kofi", "Lena", "Mei", "Nils", "Olu",
+FIRST = ("Ana", "Bo", "Cy", "Di", "Eve", "Farid", "Gu", "Hedda", "Ines", "Jo", "Kofi", "Lena", "Mei", "Nils", "Olu",
          "Pia", "Quinn", "Rosa", "Sven", "Tariq", "Uma", "Vera", "Wen", "Ximena", "Yusuf")  # fmt: skip
 LAST = ("Souza", "Chen", "Okafor", "Lindqvist", "García Márquez", "Nguyen", "Iyer", "de la Fuente y Alarcón-Montenegro")
 CALLERS = ("Mira Chen", "Joe Abara", None, "Priya Raman", "Lars Holm", "Nadia El-Sayed", None, "Tomás Rivera")

@@ -60,7 +60,7 @@ export class Live {
     clearTimeout(this.retry);
     this.source?.close();
     const source = new EventSource(
-      `/live?topics=${encodeURIComponent(this.topics)}&after=${encodeURIComponent(this.after)}`,
+      `/live?topics=${encodeURIComponent(this.topics)}&after=${encodeURIComponent(this.after)}${this.only()}`,
     );
     this.source = source;
     source.onopen = () => this.line(true);
@@ -70,6 +70,11 @@ export class Live {
       if (source.readyState === EventSource.CLOSED) this.retry = setTimeout(() => this.open(), REOPEN_MS);
     };
     for (const kind of this.kinds) source.addEventListener(kind, (event) => this.heard(event as MessageEvent<string>));
+  }
+
+  /** A page with kinds of its own is sent no others. */
+  private only(): string {
+    return this.kinds === KINDS ? "" : `&kinds=${encodeURIComponent(this.kinds.join(","))}`;
   }
 
   private heard(event: MessageEvent<string>): void {

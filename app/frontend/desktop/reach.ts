@@ -83,12 +83,11 @@ const BUSY: Record<string, { word: string; look: string; icon: string }> = {
   wrapping: { word: mark("Wrap-up"), look: "is-wrap", icon: "checklist" },
   not_responding: { word: mark("Missed a call"), look: "is-unreachable", icon: "phone-x" },
 };
-const REASONS: Record<string, string> = {
-  lunch: mark("Lunch"),
-  pause: mark("Short break"),
-  meeting: mark("Meeting"),
-  training: mark("Training"),
-};
+/** A reason of a break as the menu calls it; one that is not offered any more by its short name. */
+function reasonName(reason: string): string {
+  const item = document.querySelector(`#presence-menu [data-reason="${CSS.escape(reason)}"]`);
+  return item?.textContent?.trim() || reason;
+}
 
 let drawn = "";
 
@@ -118,7 +117,7 @@ function drawPresence(me: Me): void {
     look,
     icon: picture,
   } = (me.presence === "available" && BUSY[me.reachability.routing_status]) || PRESENCE[me.presence];
-  const reason = me.presence === "break" && me.reason ? t(REASONS[me.reason] ?? me.reason) : t(word);
+  const reason = me.presence === "break" && me.reason ? reasonName(me.reason) : t(word);
   const next =
     me.next_presence && me.next_presence !== me.presence
       ? h("span", { class: "faint" }, t("then {what}", { what: t(PRESENCE[me.next_presence].word) }))

@@ -9,6 +9,7 @@ import { drawFigures } from "./figures.ts";
 import { openMenu, type Part } from "./menu.ts";
 import { QueueTable } from "./queues.ts";
 import { Side } from "./side.ts";
+import { nameReasons } from "./states.ts";
 import type { Agent, Alert, Contact, Floor } from "./types.ts";
 import { Watch } from "./watch.ts";
 
@@ -20,6 +21,7 @@ interface PageData {
 
 const page = pageData<PageData>();
 let floor = page.floor;
+nameReasons(page.reasons);
 
 const agents = new AgentTable(agentMenu);
 const queues = new QueueTable(page.me.admin);

@@ -24,13 +24,13 @@ export const STATES: Record<string, Look> = {
 };
 export const ORDER = Object.keys(STATES);
 
-const REASONS: Record<string, string> = {
-  lunch: mark("Lunch"),
-  pause: mark("Short break"),
-  meeting: mark("Meeting"),
-  training: mark("Training"),
-  connection_lost: mark("Connection lost"),
-};
+const reasonNames = new Map([["connection_lost", t("Connection lost")]]);
+
+/** What the house calls its breaks. */
+export function nameReasons(reasons: { key: string; name: string }[]): void {
+  for (const { key, name } of reasons) reasonNames.set(key, name);
+}
+
 const PROBLEMS: Record<string, string> = {
   microphone_blocked: mark("Microphone blocked"),
   no_microphone: mark("No microphone"),
@@ -52,7 +52,7 @@ export function wordOf(status: string): string {
 /** What stands beside the word: why the break, why it would not ring, what comes next. */
 export function addition(agent: Agent): string | null {
   if (agent.status === "break" || agent.status === "offline")
-    return agent.reason ? t(REASONS[agent.reason] ?? agent.reason) : null;
+    return agent.reason && (reasonNames.get(agent.reason) ?? agent.reason);
   if (agent.status === "unreachable") return agent.problem ? t(PROBLEMS[agent.problem] ?? agent.problem) : t("Desktop closed");
   return agent.next_presence ? t(NEXT[agent.next_presence] ?? "") : null;
 }

@@ -96,8 +96,8 @@ async def test_what_an_agent_does_is_pushed_within_a_second(sam: Person, house: 
             set_presence(session, house.floor.agents[name], "break", "lunch")
         began = time.monotonic()
         await expect(row(sam.page, name)).to_contain_text("On a break")
-        answer_s = float(await sam.page.evaluate(ANSWER)) / 1000
-        took.append(time.monotonic() - began - 3 * answer_s)
+        seen_s = time.monotonic() - began
+        took.append(seen_s - 3 * float(await sam.page.evaluate(ANSWER)) / 1000)
         if took[-1] < WITHIN_S:
             break
     assert min(took) < WITHIN_S, took

@@ -16,6 +16,8 @@ from app import migrate
 from app.accounts.models import ROLES, User
 from app.accounts.people import PersonRefused, add_person, new_password
 from app.accounts.sign_in import DEMO_PEOPLE, DemoPerson
+from app.callbacks.models import CallbackPolicy
+from app.callbacks.policy import set_policy
 from app.config import Settings
 from app.db import unit_of_work
 from app.interactions.models import Disposition
@@ -74,6 +76,7 @@ def seed_demo() -> None:
         raise click.ClickException("This is no demo (DEMO=0): its people have passwords that everybody knows.")
     with unit_of_work() as session:
         queues = seed_queues(session)
+        seed_callback_rules(session, queues)
         for person in DEMO_PEOPLE:
             seed_person(session, person, queues)
         seed_dispositions(session)
@@ -144,6 +147,13 @@ def seed_queues(session: Session) -> dict[str, Queue]:
     """The demo's queues by key."""
     session.execute(insert(Queue).values(list(QUEUES)).on_conflict_do_nothing(index_elements=[Queue.key]))
     return _queues_by_key(session)
+
+
+def seed_callback_rules(session: Session, queues: dict[str, Queue]) -> None:
+    """The demo calls back at any hour, since its numbers are nowhere; rules that somebody set stay."""
+    for queue in queues.values():
+        if session.get(CallbackPolicy, queue.id) is None:
+            set_policy(session, queue.id, quiet="00:00-24:00", web=True)
 
 
 def seed_person(session: Session, person: DemoPerson, queues: dict[str, Queue]) -> User:

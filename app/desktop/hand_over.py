@@ -98,7 +98,7 @@ def _agents(session: Session, user_id: int) -> list[dict[str, Any]]:
         .limit(MOST_AGENTS)
     )
 
-    def state(row: Row[Any]) -> str:
+    def state(row: Any) -> str:
         if row.id in free:
             return "free"
         if row.presence == Presence.BREAK:

@@ -51,17 +51,16 @@ def match(
     while heap and len(found) < most:
         _, number, contact = heap[0]
         line, its_rules, members = waiting[number], rules[contact.queue_id], people.get(contact.queue_id, [])
-        chosen = choose(contact, its_rules, members, now, _reserved_calls(contact, waiting, rules, now))
+        chosen = choose(contact, its_rules, members, now, reserved_calls(contact, waiting, rules, now))
         if chosen:
             found.append(Match(contact, tuple(chosen)))
             for agent in chosen:
                 agent.open_work[contact.kind] = agent.open_work.get(contact.kind, 0) + 1
             rules[contact.queue_id] = replace(its_rules, last_offered=chosen[-1].user_id)
-        if chosen or any(could_ever(contact, its_rules, agent) for agent in members):
+        is_over = not chosen and not any(could_ever(contact, its_rules, agent) for agent in members)
+        if not is_over:  # a line that is left keeps its head: a call there is still one that waits
             line.step()
-        else:
-            line.head = None
-        if line.head is None:
+        if is_over or line.head is None:
             heapq.heappop(heap)
         else:
             heapq.heapreplace(heap, _entry(number, line.head, rules))
@@ -146,7 +145,7 @@ def _needs(contact: Contact, rules: Rules, age_s: float | None) -> Mapping[str, 
     return last_needs(contact.needs, rules.rings) if age_s is None else required_now(contact.needs, rules.rings, age_s)
 
 
-def _reserved_calls(contact: Contact, lines: Iterable[Line], rules: Mapping[int, Rules], now: float) -> list[Contact]:
+def reserved_calls(contact: Contact, lines: Iterable[Line], rules: Mapping[int, Rules], now: float) -> list[Contact]:
     """The calls that go before this digital contact: those at the head of a line who waited over its queue's limit."""
     if contact.kind == "voice":
         return []

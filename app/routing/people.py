@@ -182,8 +182,9 @@ def members(session: Session, queue_ids: Collection[int], *, skilled: bool = Tru
     found: dict[int, list[Agent]] = {queue_id: [] for queue_id in queue_ids}
     people: dict[int, Agent] = {}
     for row in session.execute(MEMBERS, {"queues": list(queue_ids), "skilled": skilled}):
-        agent = people.setdefault(row.user_id, _agent(row))
-        agent.members = {**agent.members, row.queue_id: _agent(row).members[row.queue_id]}
+        read = _agent(row)
+        agent = people.setdefault(row.user_id, read)
+        agent.members = {**agent.members, **read.members}
         found[row.queue_id].append(agent)
     return found
 

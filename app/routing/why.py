@@ -17,9 +17,17 @@ from sqlalchemy.orm import Session
 from app.accounts.models import User
 from app.db import database_now
 from app.interactions.models import Interaction, State
-from app.routing.match import Match, hindrance
+from app.routing.match import Match, hindrance, is_wanted_for, reserved_calls
 from app.routing.models import Offer, Queue
-from app.routing.people import members, one_contact, read_rules
+from app.routing.people import (
+    load_queues,
+    members,
+    one_contact,
+    open_lines,
+    read_rules,
+    these_agents,
+    waiting_lines,
+)
 from app.routing.plain import Agent, Contact, Rules
 from app.words import N_
 
@@ -144,7 +152,22 @@ def _lines_now(session: Session, interaction: Interaction, queue: Queue) -> dict
     rules = read_rules(session, [queue])[queue.id]
     people = members(session, {queue.id})[queue.id]
     now = database_now(session).timestamp()
-    return codes(contact, rules, people, now)
+    found = codes(contact, rules, people, now)
+    reserved = _kept_for_calls(session, contact, people, now)
+    kept = {user_id for user_id, code in found.items() if code == "eligible" and user_id in reserved}
+    return found | dict.fromkeys(kept, "voice_reserve")
+
+
+def _kept_for_calls(session: Session, contact: Contact, people: Iterable[Agent], now: float) -> set[int]:
+    """Who gets no texts now, because a call that they could take has waited too long."""
+    keys = [key for key in waiting_lines(session) if key.channel == "voice"] if contact.kind != "voice" else []
+    if not keys:
+        return set()
+    queues = load_queues(session, {key.queue_id for key in keys})
+    heads = open_lines(session, keys, queues, page=1)
+    calls = reserved_calls(contact, heads, read_rules(session, queues.values()), now)
+    everywhere = these_agents(session, [agent.user_id for agent in people])  # with the calls' queues as well
+    return {id for id, agent in everywhere.items() if any(is_wanted_for(call, agent) for call in calls)}
 
 
 def _kept_lines(offer: Offer) -> dict[int, str]:

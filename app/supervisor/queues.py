@@ -215,7 +215,7 @@ def tallies(session: Session) -> tuple[dict[int, Tally], dict[int, Tally]]:
         .join(Queue, Queue.id == Interaction.queue_id)
         .where((Interaction.answered_at >= earliest) | (Interaction.ended_at >= earliest))
         .where(Interaction.direction == "inbound")
-        .group_by(Interaction.queue_id)
+        .group_by(Queue.id)
     ).all()
     return {row[0]: Tally(*row[1:5]) for row in rows}, {row[0]: Tally(*row[5:9]) for row in rows}
 

@@ -23,7 +23,7 @@ from app.routing.release import end_work
 
 AGENTS, WAITING, QUEUES = 1_000, 10_000, 50
 FREE_AT_ONCE = 500
-FREED_PER_S, FREED_FOR_S = 40, 10
+FREED_PER_S, FREED_FOR_S = 10, 20
 BARE = 1_000
 
 FLOOR = """

@@ -178,6 +178,10 @@ def test_one_agent_gets_as_many_texts_as_fit() -> None:
 def test_a_call_that_waits_too_long_gets_a_drained_agent() -> None:
     """Voice is kept from starving: who could take the call gets no more texts."""
     texts, call = [contact(n, 50, channel="sms") for n in range(2)], contact(9, 21, needs={"fr": 1})
+    later = contact(10, 5, channel="sms")
+    assert pairs([call, later], [agent(1, skills={"fr": 1}, open_work={"chat": 1})]) == [], (
+        "also a text that came later"
+    )
     speaks = agent(1, skills={"fr": 1}, open_work={"chat": 1})
     assert pairs([*texts, call], [speaks]) == []
     assert pairs([*texts, contact(9, 19, needs={"fr": 1})], [agent(1, skills={"fr": 1}, open_work={"chat": 1})]) == [

@@ -85,6 +85,20 @@ def test_a_contact_kept_for_somebody_names_them(session: Session) -> None:
     assert all(line.words == WORDS[line.code] for line in found.now)
 
 
+def test_a_text_waits_for_an_agent_who_is_kept_free_for_a_call(session: Session) -> None:
+    sales, support = make.queue(session, "sales"), make.queue(session, "support")
+    make.agent(session, "Ana", [sales, support])
+    make.waiting_call(session, support, channel="sms")
+    (first,) = dispatch(session)
+    accept_offer(session, first.id)
+    make.waiting_call(session, sales, waited_s=30)
+    text = make.waiting_call(session, support, channel="sms")
+    assert dispatch(session) == []
+    found = explain(session, text.id)
+    assert found is not None
+    assert lines(found.now) == {"Ana": "voice_reserve"}
+
+
 def test_a_contact_that_is_not_there_has_no_reasons(session: Session) -> None:
     assert explain(session, uuid.uuid4()) is None
     call = make.call_in_flow(session)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from apiflask import APIFlask
 from flask import Flask
 
 from app.config import Settings
@@ -16,6 +15,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from app import accounts, admin, cli, db, desktop, flows, health, logs, pages, postgres, routing
     from app.accounts.entry import PUBLIC, enter
     from app.flows import cli as flows_cli
+    from app.pages import House
     from telephony.speech_report import speech_report
 
     settings = settings or Settings.from_env()
@@ -23,7 +23,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     url = settings.database_url or postgres.start(settings.var_dir)
     engine = db.connect(url)
 
-    app = APIFlask("app", title="Throughline", docs_path=None, spec_path=None, json_errors=False)
+    app = House("app", title="Throughline", docs_path=None, spec_path=None, json_errors=False)
     app.config.update(pages.flask_config(settings), SETTINGS=settings, DATABASE_URL=url, ENGINE=engine)
     pages.init(app, settings)
     accounts.init(app, settings)

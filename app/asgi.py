@@ -83,11 +83,9 @@ def _signed_in(flask_app: Flask, request: Request) -> SignedIn | None:
         return SignedIn(current_user.id, has_role(current_user, SUPERVISOR))
 
 
-def main() -> None:
-    flask_app = create_app()
+def serve(flask_app: Flask) -> None:
+    """Serve an application until SIGTERM; then answer what was asked, and end."""
     settings: Settings = flask_app.config["SETTINGS"]
-    if settings.is_demo_exposed:
-        log.warning("demo.exposed", meaning=EXPOSED_DEMO)
     asgi = make_asgi(flask_app)
     config = uvicorn.Config(
         asgi,
@@ -109,6 +107,13 @@ def main() -> None:
 
     server.handle_exit = leave  # type: ignore[method-assign]
     server.run()
+
+
+def main() -> None:
+    flask_app = create_app()
+    if flask_app.config["SETTINGS"].is_demo_exposed:
+        log.warning("demo.exposed", meaning=EXPOSED_DEMO)
+    serve(flask_app)
 
 
 if __name__ == "__main__":

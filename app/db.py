@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from psycopg import Connection, Cursor
+from psycopg.rows import namedtuple_row
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, func, select
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.orm import DeclarativeBase, Session, scoped_session, sessionmaker
@@ -50,6 +52,16 @@ def unit_of_work() -> Iterator[Session]:
     """One transaction: commits at the end of the block, rolls back on any exception."""
     with sessions.begin() as session:
         yield session
+
+
+def driver(session: Session) -> Cursor[Any]:
+    """A cursor of the driver's own in the session's transaction, for the few statements that are run all the time.
+
+    Parameters are `%(name)s`, rows have their columns' names, errors are psycopg's. Flush first what it must see.
+    """
+    connection: Connection[Any] | None = session.connection().connection.driver_connection
+    assert connection is not None
+    return connection.cursor(row_factory=namedtuple_row)
 
 
 def database_now(session: Session) -> datetime:

@@ -27,13 +27,13 @@ TOLD = """
     told AS (
         INSERT INTO event (kind, customer_id, interaction_id, actor, topics, data)
         SELECT kind, customer_id, interaction_id, actor, topics, data
-        FROM jsonb_to_recordset(CAST(:recorded AS jsonb))
+        FROM jsonb_to_recordset(CAST(%(recorded)s AS jsonb))
             AS (kind text, customer_id uuid, interaction_id uuid, actor text, topics text[], data jsonb)
     )
     """
-"""Part of a statement that writes the events of `take_recorded`; the statement must then give `WAKE`."""
+"""Part of a statement of the driver's that writes the events of `take_recorded`; it must then give `WAKE`."""
 WAKE = f"pg_notify('{EVENT_CHANNEL}', '')"
-WRITE = text(f"WITH {TOLD} SELECT {WAKE}")
+WRITE = f"WITH {TOLD} SELECT {WAKE}"
 WHISPER_LIMIT_BYTES = 7_900  # PostgreSQL refuses payloads of 8,000 bytes and more
 
 
@@ -125,7 +125,7 @@ def take_recorded(session: Session) -> str:
 
 
 def _write(session: Session, connection: Connection) -> None:
-    connection.execute(WRITE, {"recorded": take_recorded(session)})
+    connection.exec_driver_sql(WRITE, {"recorded": take_recorded(session)})
 
 
 @listens_for(sessions, "before_commit")

@@ -156,12 +156,26 @@ class Hub:
 
     async def _catch_up(self, reading: psycopg.AsyncConnection[Any]) -> float:
         """Push what is new; how long to wait for the next word."""
-        while rows := await read_after(reading, self.cursor):
+        if not self._listeners and await self._passed_by(reading):
+            return POLL_S
+        is_more = True
+        while is_more:
+            rows = await read_after(reading, self.cursor)
             for row in rows:
                 self._push(row)
-            self.cursor = Cursor(rows[-1]["xid"], rows[-1]["id"])
+            if rows:
+                self.cursor = Cursor(rows[-1]["xid"], rows[-1]["id"])
+            is_more = len(rows) == PAGE
         held = await (await reading.execute(HELD_BACK, {"xid": str(self.cursor.xid), "id": self.cursor.id})).fetchone()
         return HELD_BACK_POLL_S if held and held[0] else POLL_S
+
+    async def _passed_by(self, reading: psycopg.AsyncConnection[Any]) -> bool:
+        """Move on without reading, for nobody; False when a browser came meanwhile, whose place must not move."""
+        place = await newest(reading)
+        if self._listeners:
+            return False
+        self.cursor = max(self.cursor, place)
+        return True
 
     def _push(self, row: dict[str, Any]) -> None:
         listening = [each for each in self._listeners if not each.topics.isdisjoint(row["topics"])]

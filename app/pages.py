@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, jsonify, render_template, request
+from apiflask import APIFlask
+from flask import Flask, Request, Response, current_app, g, jsonify, render_template, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask.typing import ResponseReturnValue
 from flask_babel import Babel, get_locale
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -17,6 +20,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import TemplateNotFound
 from werkzeug.exceptions import HTTPException
 
+from app.accounts.entry import CARRIER, entry_of
 from app.accounts.people import SHORTEST_PASSWORD
 from app.config import Settings
 from app.db import request_session
@@ -41,6 +45,40 @@ ERRORS = {
     429: N_("Too many tries. Wait a minute and try again."),
     500: N_("Something went wrong on our side. What you wrote is still in the page; try again."),
 }
+
+
+class Cookies(SecureCookieSessionInterface):
+    """Flask's session in a signed cookie; the signer is made only for who brings one."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
+
+
+class House(APIFlask):
+    """Flask, where the carrier's requests pass by what is for people: limits, sign-in, CSRF and cookies.
+
+    They are signed, and there are many. Their room's own checks, the headers and the log line are theirs as well.
+    """
+
+    session_interface = Cookies()
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        if not _is_the_carriers():
+            return super().preprocess_request()
+        _start_watch()
+        checks = [check for room in reversed(request.blueprints) for check in self.before_request_funcs.get(room, ())]
+        return next((answer for check in checks if (answer := self.ensure_sync(check)()) is not None), None)
+
+    def process_response(self, response: Response) -> Response:
+        if not _is_the_carriers():
+            return super().process_response(response)
+        return _log_request(_add_headers(response))
+
+
+def _is_the_carriers() -> bool:
+    return request.endpoint is not None and entry_of(current_app, request.endpoint) == CARRIER
 
 
 def flask_config(settings: Settings) -> dict[str, Any]:
@@ -79,6 +117,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "RATELIMIT_STORAGE_URI": "memory://",  # each web process counts for itself: enough against guessing
         "BABEL_DEFAULT_LOCALE": "en",
         "TEMPLATES_AUTO_RELOAD": False,
+        "HEADERS": _headers(settings),
     }
 
 
@@ -89,7 +128,7 @@ def init(app: Flask, settings: Settings) -> None:
     limiter.init_app(app)
     app.before_request(_start_watch)
     app.before_request(_check_csrf)
-    app.after_request(_headers(settings))
+    app.after_request(_add_headers)
     app.after_request(_log_request)
     app.teardown_appcontext(lambda _error: request_session.remove())
     app.register_error_handler(HTTPException, _show_error)
@@ -113,12 +152,8 @@ def page_language() -> str:
 
 
 def _check_csrf() -> None:
-    """Every write needs the token, except from the carrier, whose requests are signed."""
-    from flask import current_app
-
-    from app.accounts.entry import CARRIER, entry_of
-
-    if request.endpoint and entry_of(current_app, request.endpoint) != CARRIER:
+    """Every write needs the token. The carrier's do not come here."""
+    if request.endpoint:
         csrf.protect()
 
 
@@ -133,19 +168,21 @@ def content_policy(settings: Settings) -> str:
     )
 
 
-def _headers(settings: Settings) -> Any:
-    policy = content_policy(settings)
+def _headers(settings: Settings) -> dict[str, str]:
+    """What every answer says unless its view says otherwise."""
+    headers = {
+        "Content-Security-Policy": content_policy(settings),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    }
+    return headers | ({"Strict-Transport-Security": "max-age=31536000"} if settings.is_https else {})
 
-    def add(response: Response) -> Response:
-        response.headers.setdefault("Content-Security-Policy", policy)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "same-origin")
-        response.headers.setdefault("Permissions-Policy", "microphone=(self), camera=(), geolocation=()")
-        if settings.is_https:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        return response
 
-    return add
+def _add_headers(response: Response) -> Response:
+    for name, value in current_app.config["HEADERS"].items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _start_watch() -> None:

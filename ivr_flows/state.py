@@ -110,6 +110,15 @@ class State:
         """The reverse of `to_json`; pydantic.ValidationError when the data is something else."""
         return _ADAPTER.validate_python(dict(data))
 
+    def dumps(self) -> str:
+        """`to_json` as text, made in one go."""
+        return _ADAPTER.dump_json(self).decode()
+
+    @classmethod
+    def loads(cls, text: str) -> State:
+        """The reverse of `dumps`; pydantic.ValidationError when the text is something else."""
+        return _ADAPTER.validate_json(text)
+
     def path_line(self) -> str:
         """Welcome → Sales (said “sales”)"""
         return " → ".join(f"{stop.title} ({stop.because})" if stop.because else stop.title for stop in self.path)

@@ -17,7 +17,6 @@ def register(app: Flask, settings: Settings) -> None:
     """Open the voice room: webhooks, prompts, jobs, ticks, and what the desktop is given of them."""
     from app import clock
     from app.accounts.entry import CARRIER, PUBLIC, enter
-    from app.pages import limiter
     from telephony import draft_calls, numbers, prompts, webhooks
     from telephony import jobs as hands
     from telephony.caller_ear import CallerEar
@@ -44,7 +43,6 @@ def register(app: Flask, settings: Settings) -> None:
         app.extensions["phone_trace"] = PhoneTrace(settings)
     hands.register(room)
     clock.tick("voice.numbers", every_s=5)(numbers.ask_to_sync)
-    limiter.exempt(webhooks.bp)  # what is signed is the carrier's, however much it is
     enter(app, webhooks.bp, CARRIER)
     enter(app, prompts.bp, PUBLIC)
 

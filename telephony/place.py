@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import events
-from app.db import database_now
+from app.db import database_now, driver
 from app.flows.trace import Position
 from app.interactions.models import Interaction, State
 from ivr_flows.instructions import EnterQueue, LookUp, RecordVoicemail, TransferToAgent
@@ -21,30 +21,27 @@ from telephony.models import FlowSession
 
 READ = """
     SELECT i.id, i.customer_id, i.queue_id, i.our_address, i.state, i.language, i.context, i.created_at,
-           f.call_sid, f.state AS flow, f.step, f.twiml, clock_timestamp() AS now
+           f.call_sid, f.state::text AS flow, f.step, f.twiml, clock_timestamp() AS now
     FROM interaction i JOIN flow_session f ON f.interaction_id = i.id
-    WHERE i.id = :id
+    WHERE i.id = %(id)s
     """
-LOOK = text(READ)
-HOLD = text(READ + "FOR NO KEY UPDATE")  # of both: one that waited for the lock must see the other's step
-KEEP = text(
-    f"""
+HOLD = READ + "FOR NO KEY UPDATE"  # of both: one that waited for the lock must see the other's step
+KEEP = f"""
     WITH {events.TOLD}, noted AS (
-        UPDATE interaction SET language = :language, context = CAST(:context AS jsonb) WHERE id = :id
+        UPDATE interaction SET language = %(language)s, context = CAST(%(context)s AS jsonb) WHERE id = %(id)s
     ), traced AS (
         INSERT INTO flow_trace (interaction_id, called_at, flow, version, what, node, came_from)
-        SELECT :id, :called_at, flow, version, what, node, came_from
-        FROM jsonb_to_recordset(CAST(:traced AS jsonb))
+        SELECT %(id)s, %(called_at)s, flow, version, what, node, came_from
+        FROM jsonb_to_recordset(CAST(%(traced)s AS jsonb))
             AS (flow text, version text, what text, node text, came_from text)
     )
     INSERT INTO flow_session (interaction_id, call_sid, flow, flow_version, state, step, twiml)
-    VALUES (:id, :call_sid, :flow, :version, CAST(:state AS jsonb), :step, :twiml)
+    VALUES (%(id)s, %(call_sid)s, %(flow)s, %(version)s, CAST(%(state)s AS jsonb), %(step)s, %(twiml)s)
     ON CONFLICT (interaction_id) DO UPDATE
-    SET flow = :flow, flow_version = :version, state = CAST(:state AS jsonb), step = :step, twiml = :twiml,
-        updated_at = clock_timestamp()
+    SET flow = excluded.flow, flow_version = excluded.flow_version, state = excluded.state, step = excluded.step,
+        twiml = excluded.twiml, updated_at = clock_timestamp()
     RETURNING {events.WAKE}
     """  # noqa: S608 - constants
-)
 
 
 @dataclass(slots=True)
@@ -105,7 +102,7 @@ class Place:
             "call_sid": self.call_sid,
             "flow": self.flow.flow,
             "version": self.flow.version,
-            "state": json.dumps(self.flow.to_json()),
+            "state": self.flow.dumps(),
             "step": self.step,
             "twiml": self.twiml,
             "recorded": events.take_recorded(session),
@@ -113,7 +110,7 @@ class Place:
             "traced": json.dumps(self.traced),
         }
         self.traced = []
-        session.connection().execute(KEEP, values)
+        driver(session).execute(KEEP, values)
 
     def write_context(self, session: Session) -> None:
         """Keep what the agent will see, where the step itself stays."""
@@ -160,7 +157,7 @@ class Place:
 
 def look_up(session: Session, interaction_id: uuid.UUID) -> Place | None:
     """A call's place without a lock, for answers that change nothing; None for a call that is in no flow."""
-    return _read(session, LOOK, interaction_id)
+    return _read(session, READ, interaction_id)
 
 
 def lock_place(session: Session, interaction_id: uuid.UUID) -> Place | None:
@@ -174,12 +171,12 @@ def place_of_call(session: Session, call_sid: str) -> Place | None:
     return look_up(session, interaction_id) if interaction_id else None
 
 
-def _read(session: Session, statement: Any, interaction_id: uuid.UUID) -> Place | None:
+def _read(session: Session, statement: str, interaction_id: uuid.UUID) -> Place | None:
     session.flush()
-    row = session.connection().execute(statement, {"id": interaction_id}).one_or_none()
+    row = driver(session).execute(statement, {"id": interaction_id}).fetchone()
     if row is None:
         return None
-    state = FlowState.from_json(row.flow)
+    state = FlowState.loads(row.flow)
     return Place(
         interaction_id=row.id,
         customer_id=row.customer_id,

@@ -5,6 +5,8 @@ Source: https://www.twilio.com/docs/usage/webhooks/webhooks-security
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -39,10 +41,19 @@ def is_signed(settings: Settings, url: str, parameters: Any, signature: str | No
 
 
 def _matches(token: str, url: str, parameters: Any, signature: str) -> bool:
+    """The address as it stands is tried first: the validator tries it with a port and without."""
+    validator = RequestValidator(token)
     try:
-        return bool(RequestValidator(token).validate(url, parameters, signature))
+        if isinstance(parameters, Mapping) and _same(validator.compute_signature(url, parameters), signature):
+            return True
+        return bool(validator.validate(url, parameters, signature))
     except (TypeError, ValueError, UnicodeError):  # a JSON body without its hash, an address that is none
         return False
+
+
+def _same(signature: str, other: str) -> bool:
+    """Compared in a time that does not tell how much of it is right."""
+    return hmac.compare_digest(signature.encode(), other.encode())
 
 
 def public_url(settings: Settings, request: Request) -> str:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app import db, events
-from app.live import Cursor, Hub, TopicRefused, allowed_topics
+from app.live import Cursor, Hub, Listener, TopicRefused, allowed_topics
 from app.worker import plain_url
 
 
@@ -87,6 +87,32 @@ async def test_many_interleaved_writers_reach_the_browser_each_once_and_in_resum
     assert len({event["kind"] for event in got}) == 80
     places = [Cursor.parse(event["id"]) for event in got]
     assert places == sorted(places)
+
+
+async def test_with_no_browser_the_place_moves_on_and_the_first_one_hears_what_comes_then(hub: Hub) -> None:
+    before = hub.cursor
+    with db.unit_of_work() as session:
+        write(session, "nobody.heard")
+    async with asyncio.timeout(5):
+        while hub.cursor == before:
+            await asyncio.sleep(0.01)
+    follower = asyncio.create_task(asyncio.wait_for(kinds_of(hub.follow(frozenset({"user:7"}), None), 1), 10))
+    await asyncio.sleep(0)
+    with db.unit_of_work() as session:
+        write(session, "heard")
+    assert [event["kind"] for event in await follower] == ["heard"]
+
+
+async def test_a_browser_that_comes_while_the_place_moves_on_keeps_it_where_it_was(database: str) -> None:
+    hub = Hub(plain_url(database))
+    with db.unit_of_work() as session:
+        write(session, "written before it came")
+    async with await psycopg.AsyncConnection.connect(plain_url(database), autocommit=True) as reading:
+        moving = asyncio.create_task(hub._passed_by(reading))
+        await asyncio.sleep(0)
+        hub._listeners.add(Listener(frozenset({"user:7"})))
+        assert await moving is False
+        assert hub.cursor == Cursor(0, 0)
 
 
 async def test_whispers_reach_their_topic_and_are_not_stored(hub: Hub) -> None:

@@ -52,6 +52,13 @@ def test_unsigned_webhook_is_refused_and_nothing_is_stored(house: House, path: s
     assert house.read(select(Interaction)) == house.read(select(WebhookReceipt)) == []
 
 
+def test_the_carrier_gets_the_headers_of_the_house_and_no_cookie(house: House) -> None:
+    answer = house.post("/voice/ringback", CALL)
+    assert answer.status_code == 200
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert not {"Set-Cookie", "Vary"} & set(answer.headers.keys())
+
+
 def test_a_changed_parameter_breaks_the_signature(house: House) -> None:
     signed = RequestValidator(house.settings.twilio_auth_token).compute_signature(
         "http://web.test/voice/incoming", CALL

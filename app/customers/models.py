@@ -76,4 +76,4 @@ class Draft(Base):
     body: Mapped[str] = mapped_column(Text)
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
-    __table_args__ = (CheckConstraint("kind IN ('text','note')", name="kind"), Index(None, "customer_id"))
+    __table_args__ = (CheckConstraint("kind IN ('text','note','wrap')", name="kind"), Index(None, "customer_id"))

@@ -74,7 +74,7 @@ class DraftForm(Form):
 
     model_config = ConfigDict(str_strip_whitespace=False)
 
-    kind: Literal["text", "note"]
+    kind: Literal["text", "note", "wrap"]
     body: Annotated[Words, StringConstraints(max_length=LONGEST_DRAFT)]
 
 

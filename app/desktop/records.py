@@ -116,7 +116,7 @@ def note(customer_id: uuid.UUID) -> ResponseReturnValue:
 
 @bp.get("/customers/<uuid:customer_id>/drafts")
 def drafts(customer_id: uuid.UUID) -> ResponseReturnValue:
-    """`{text, note}`: what I began to write here, in this or another browser."""
+    """`{text, note, wrap}`: what I began to write here, in this or another browser."""
     session = request_session()
     _customer(session, customer_id)
     return drafts_of(session, current_user.id, customer_id), 200, {"Cache-Control": "no-store"}
@@ -125,7 +125,7 @@ def drafts(customer_id: uuid.UUID) -> ResponseReturnValue:
 @bp.put("/customers/<uuid:customer_id>/drafts")
 @limiter.limit("240/minute", key_func=own_limit)
 def draft(customer_id: uuid.UUID) -> ResponseReturnValue:
-    """`{kind: "text" | "note", body}` in, 204 out: the last one stands, an empty one is none."""
+    """`{kind: "text" | "note" | "wrap", body}` in, 204 out: the last one stands, an empty one is none."""
     form = parse(DraftForm)
     with unit_of_work() as session:
         _customer(session, customer_id)

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.customers.models import Draft
 
-KINDS = ("text", "note")
+KINDS = ("text", "note", "wrap")
+"""A text, a note, and the note of a call that is being wrapped up."""
 LONGEST_DRAFT = 20_000
 """More than may be sent: what is too long is said when it is sent, and must not be lost before."""
 
@@ -18,7 +19,7 @@ LONGEST_DRAFT = 20_000
 def keep_draft(session: Session, user_id: int, customer_id: uuid.UUID, kind: str, body: str) -> None:
     """The last one stands; an empty one is none. ValueError for an unknown kind or a draft past all measure."""
     if kind not in KINDS or len(body) > LONGEST_DRAFT:
-        raise ValueError("A draft is a text or a note of at most 20,000 characters.")
+        raise ValueError("A draft is a text, a note or a wrap-up's note of at most 20,000 characters.")
     if not body.strip():
         forget_draft(session, user_id, customer_id, kind)
         return
@@ -39,7 +40,7 @@ def forget_draft(session: Session, user_id: int, customer_id: uuid.UUID, kind: s
 
 
 def drafts_of(session: Session, user_id: int, customer_id: uuid.UUID) -> dict[str, str]:
-    """`{text, note}`, empty where nothing was begun."""
+    """`{text, note, wrap}`, empty where nothing was begun."""
     rows = session.execute(
         select(Draft.kind, Draft.body).where(Draft.user_id == user_id, Draft.customer_id == customer_id)
     )

@@ -1,4 +1,7 @@
-"""After the talk: an outcome and a note, or the timer's `WRAP_UP_TIMEOUT`. Nothing completes without one (A-12)."""
+"""After the talk: an outcome and a note, or the timer's `WRAP_UP_TIMEOUT`. Nothing completes without one (A-12).
+
+A note that was begun and not finished when the time is over is kept as it stands.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import events
+from app.interactions.drafts import drafts_of, forget_draft
 from app.interactions.due import each_due
 from app.interactions.models import WRAP_UP_TIMEOUT, Disposition, Interaction, State
 from app.interactions.move import lock_interaction
-from app.interactions.notes import add_note
+from app.interactions.notes import LONGEST_NOTE, add_note
 from app.routing.release import end_work
 
 
@@ -41,6 +45,7 @@ def finish_wrap_up(
     _refuse_a_wrong_time(interaction)
     if note and note.strip():
         add_note(session, interaction.customer_id, user_id, note, interaction_id)
+    forget_draft(session, user_id, interaction.customer_id, "wrap")
     interaction.disposition_code = code
     session.flush()
     if interaction.state == State.WRAPPING:
@@ -56,10 +61,20 @@ def expire_wrap_ups(session: Session) -> int:
 
 
 def _time_out(session: Session, interaction: Interaction) -> None:
+    _keep_begun_note(session, interaction)
     interaction.disposition_code = WRAP_UP_TIMEOUT
     session.flush()
     end_work(session, interaction, actor="system", reason="wrap_up_timeout")
     _tell(session, interaction, actor="system")
+
+
+def _keep_begun_note(session: Session, interaction: Interaction) -> None:
+    if interaction.agent_id is None:
+        return
+    begun = drafts_of(session, interaction.agent_id, interaction.customer_id)["wrap"].strip()
+    if begun and len(begun) <= LONGEST_NOTE:
+        add_note(session, interaction.customer_id, interaction.agent_id, begun, interaction.id)
+        forget_draft(session, interaction.agent_id, interaction.customer_id, "wrap")
 
 
 def _refuse_a_stranger(interaction: Interaction, user_id: int) -> None:

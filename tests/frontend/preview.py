@@ -144,7 +144,7 @@ def _older(which: str) -> str:
 
 
 def _drafts(kept: dict[str, dict[str, str]], which: str) -> dict[str, str]:
-    of_customer = kept.setdefault(which, {"text": "", "note": ""})
+    of_customer = kept.setdefault(which, {"text": "", "note": "", "wrap": ""})
     if request.method == "PUT":
         of_customer[request.json["kind"]] = request.json["body"]
     return of_customer

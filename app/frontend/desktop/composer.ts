@@ -5,7 +5,7 @@ import { call as request, Refusal } from "../lib/http.ts";
 import { segments } from "../lib/sms.ts";
 import { t } from "../lib/texts.ts";
 import { toast } from "../lib/toast.ts";
-import { Drafts } from "./drafts.ts";
+import type { Drafts } from "./drafts.ts";
 
 type Mode = "text" | "note" | "wrap";
 
@@ -20,14 +20,15 @@ export class Composer {
   private interactionId: string | null = null;
   /** Kept while a send is not known to have arrived: sending again can't send twice. */
   private clientId = crypto.randomUUID();
-  private readonly drafts = new Drafts();
+  private readonly drafts: Drafts;
   private readonly input = byId<HTMLTextAreaElement>("compose-input");
   private readonly send = byId<HTMLButtonElement>("compose-send");
   private readonly to = byId<HTMLSelectElement>("compose-to");
   private readonly finishWrapUp: () => void;
   private readonly sent: () => void;
 
-  constructor({ finishWrapUp, sent }: { finishWrapUp: () => void; sent: () => void }) {
+  constructor({ drafts, finishWrapUp, sent }: { drafts: Drafts; finishWrapUp: () => void; sent: () => void }) {
+    this.drafts = drafts;
     this.finishWrapUp = finishWrapUp;
     this.sent = sent;
     const form = byId<HTMLFormElement>("composer");

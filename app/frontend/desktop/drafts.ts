@@ -1,7 +1,9 @@
 /** Drafts: in this tab at once and at the server a moment later, so that they outlive a reload and wait in another browser. */
 import { call as request, csrfToken, Refusal } from "../lib/http.ts";
 
-export type DraftKind = "text" | "note";
+/** A text, a note, and the note of a call that is being wrapped up. */
+const KINDS = ["text", "note", "wrap"] as const;
+export type DraftKind = (typeof KINDS)[number];
 
 const SAVE_AFTER_MS = 500;
 const TRY_AGAIN_MS = 5_000;
@@ -29,7 +31,7 @@ export class Drafts {
   async fetch(customerId: string): Promise<void> {
     const found = await request<Record<DraftKind, string>>("GET", addressOf(customerId)).catch(() => null);
     if (!found) return;
-    for (const kind of ["text", "note"] as const) {
+    for (const kind of KINDS) {
       const key = keyOf(customerId, kind);
       if (sessionStorage.getItem(key) === null) this.saved.set(key, found[kind]);
       else this.saveIn(customerId, kind, SAVE_AFTER_MS);

@@ -12,6 +12,7 @@ import { CallBar } from "./call-bar.ts";
 import { listenForChords } from "./chords.ts";
 import { setServerTime, startClock } from "./clock.ts";
 import { Composer } from "./composer.ts";
+import { Drafts } from "./drafts.ts";
 import { Live } from "./live.ts";
 import { LiveCall } from "./live-call.ts";
 import { drawReach } from "./reach.ts";
@@ -46,8 +47,10 @@ const tones = new Tones();
 const live = new Live(state.last_event_id);
 const record = new CustomerRecord();
 const liveCall = new LiveCall();
-const wrapUp = new WrapUp(() => void refresh());
+const drafts = new Drafts();
+const wrapUp = new WrapUp(drafts, () => void refresh());
 const composer = new Composer({
+  drafts,
   finishWrapUp: () => void wrapUp.finish(),
   sent: () => void record.refresh().then(() => record.toEnd()),
 });

@@ -3,6 +3,7 @@ import { byId, h, setText, show } from "../lib/dom.ts";
 import { call as request } from "../lib/http.ts";
 import { t } from "../lib/texts.ts";
 import { toast } from "../lib/toast.ts";
+import type { Drafts } from "./drafts.ts";
 import type { Call, Disposition } from "./types.ts";
 
 /** Those whose label or one of its words begins with what was typed come first, then those that contain it. */
@@ -35,14 +36,19 @@ export class WrapUp {
   private readonly note = byId<HTMLInputElement>("wrap-note");
   private readonly done = byId<HTMLButtonElement>("wrap-done");
   private readonly left = byId("wrap-left");
+  private readonly drafts: Drafts;
   private readonly finished: () => void;
   private dispositions: Disposition[] = [];
   private chosen: Disposition | null = null;
   private at = 0;
   private call: Call | null = null;
 
-  constructor(finished: () => void) {
+  constructor(drafts: Drafts, finished: () => void) {
+    this.drafts = drafts;
     this.finished = finished;
+    this.note.addEventListener("input", () => {
+      if (this.call) drafts.keep(this.call.customer.id, "wrap", this.note.value);
+    });
     this.input.addEventListener("input", () => {
       this.chosen = null;
       this.at = 0;
@@ -55,8 +61,10 @@ export class WrapUp {
   }
 
   draw(call: Call | null, dispositions: Disposition[]): void {
-    if (call?.interaction_id !== this.call?.interaction_id) this.reset();
+    const isAnother = call?.interaction_id !== this.call?.interaction_id;
     this.call = call;
+    if (isAnother) this.reset();
+    if (isAnother && call) void this.recallNote(call);
     this.dispositions = dispositions;
     if (call?.wrap_up_ends_at) this.left.dataset["until"] = call.wrap_up_ends_at;
     else delete this.left.dataset["until"];
@@ -69,11 +77,13 @@ export class WrapUp {
     if (!call || !chosen || call.state !== "wrapping" || this.done.disabled) return;
     this.done.disabled = true;
     const note = this.note.value.trim();
+    await this.drafts.pause(call.customer.id, "wrap");
     try {
       await request("POST", `/desktop/interactions/${call.interaction_id}/wrap-up`, {
         code: chosen.code,
         ...(note ? { note } : {}),
       });
+      await this.drafts.forget(call.customer.id, "wrap");
       this.reset();
       this.finished();
     } catch (error) {
@@ -86,6 +96,14 @@ export class WrapUp {
     this.chosen = null;
     this.input.value = this.note.value = "";
     this.drawList(false);
+  }
+
+  /** What was begun before a reload, or in another browser, unless something was typed meanwhile. */
+  private async recallNote({ interaction_id, customer }: Call): Promise<void> {
+    const shown = (this.note.value = this.drafts.recall(customer.id, "wrap"));
+    await this.drafts.fetch(customer.id);
+    if (this.call?.interaction_id === interaction_id && this.note.value === shown)
+      this.note.value = this.drafts.recall(customer.id, "wrap");
   }
 
   private drawDone(): void {

@@ -30,19 +30,20 @@ def kept(who, customer: object) -> dict[str, str]:
 
 
 def test_nothing_begun_is_nothing_kept(ana, mira) -> None:
-    assert kept(ana, mira) == {"text": "", "note": ""}
+    assert kept(ana, mira) == {"text": "", "note": "", "wrap": ""}
 
 
 def test_the_last_that_was_typed_stands(ana, mira) -> None:
     for body in ("Hel", "Hello Mira, ", "Hello Mira,\n "):
         assert keep(ana, mira, "text", body).status_code == 204
-    assert kept(ana, mira) == {"text": "Hello Mira,\n ", "note": ""}
+    assert kept(ana, mira)["text"] == "Hello Mira,\n "
 
 
-def test_text_and_note_are_two_drafts(ana, mira) -> None:
+def test_text_note_and_the_note_of_a_wrap_up_are_drafts_of_their_own(ana, mira) -> None:
     keep(ana, mira, "text", "to her")
     keep(ana, mira, "note", "about her")
-    assert kept(ana, mira) == {"text": "to her", "note": "about her"}
+    keep(ana, mira, "wrap", "about the call")
+    assert kept(ana, mira) == {"text": "to her", "note": "about her", "wrap": "about the call"}
 
 
 def test_a_draft_is_its_writers_alone(ana, bo, mira) -> None:
@@ -61,7 +62,7 @@ def test_a_note_that_is_saved_is_no_draft_any_more(ana, mira) -> None:
     keep(ana, mira, "note", "call back on Friday")
     keep(ana, mira, "text", "still writing")
     assert ana.post(f"/desktop/customers/{mira}/notes", {"body": "call back on Friday"}).status_code == 201
-    assert kept(ana, mira) == {"text": "still writing", "note": ""}
+    assert kept(ana, mira) == {"text": "still writing", "note": "", "wrap": ""}
 
 
 def test_a_text_that_is_sent_is_no_draft_any_more_and_one_that_is_refused_stays(ana, mira) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.customers.models import Note
+from app.interactions.drafts import drafts_of, keep_draft
 from app.interactions.models import Interaction
 from app.interactions.notes import NoteRefused
 from app.interactions.wrap_up import WrapUpRefused, expire_wrap_ups, finish_wrap_up
@@ -70,6 +71,22 @@ def test_an_outcome_that_comes_after_the_timer_still_counts(session: Session, wr
     finish_wrap_up(session, wrapping.id, ana.id, "SALE", "A late note.")
     assert (wrapping.state, wrapping.disposition_code) == ("completed", "SALE")
     assert [event.data["code"] for event in events_named(session, "wrap_up.done")] == ["WRAP_UP_TIMEOUT", "SALE"]
+
+
+def test_a_note_begun_when_the_time_is_over_is_kept(session: Session, wrapping: Interaction, ana: User) -> None:
+    keep_draft(session, ana.id, wrapping.customer_id, "wrap", "Wants the blue o")
+    reach_deadline(session, wrapping)
+    assert expire_wrap_ups(session) == 1
+    note = session.scalars(select(Note)).one()
+    assert (note.body, note.author_id, note.interaction_id) == ("Wants the blue o", ana.id, wrapping.id)
+    assert drafts_of(session, ana.id, wrapping.customer_id)["wrap"] == ""
+
+
+def test_a_note_that_is_finished_is_no_draft_any_more(session: Session, wrapping: Interaction, ana: User) -> None:
+    keep_draft(session, ana.id, wrapping.customer_id, "wrap", "Wants the blue o")
+    finish_wrap_up(session, wrapping.id, ana.id, "SALE", "Wants the blue one.")
+    assert drafts_of(session, ana.id, wrapping.customer_id)["wrap"] == ""
+    assert session.scalars(select(Note.body)).all() == ["Wants the blue one."]
 
 
 @pytest.mark.parametrize(("code", "because"), [("FAX", "retired"), ("NOPE", "unknown"), ("", "empty")])

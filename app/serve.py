@@ -40,7 +40,6 @@ def main() -> None:
         _say("Seeding the demo company: people, queues, numbers")
         _run("-m", "flask", "--app", "app", "seed-demo", env=env)
     _say_speech(env)
-    env["SPEECH_FETCH"] = "never"  # what could be fetched is there now; the processes need not ask again
     manager = Manager()
     for name, command in _processes(settings).items():
         manager.add_process(name, command, env=env, cwd=str(ROOT))

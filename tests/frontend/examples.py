@@ -16,6 +16,7 @@ PHONE = {
 MIRA = "0b8f6f0e-6a52-4f0e-9a3e-3f6f2b9c0001"
 JOE = "0b8f6f0e-6a52-4f0e-9a3e-3f6f2b9c0002"
 CALL = "7d1c2f8e-1111-4c1a-8f00-000000000001"
+LONG_NAME = "Wilhelmina Anastasia Mira Chen-Featherstonehaugh of Harbour Street"
 DISPOSITIONS = [
     {"code": "SALE", "label": "Sale made"},
     {"code": "INFO", "label": "Question answered"},
@@ -194,10 +195,9 @@ def older(which: str) -> dict[str, Any]:
 
 
 def _mira_card(case: str) -> dict[str, Any]:
-    long_name = "Wilhelmina Anastasia Mira Chen-Featherstonehaugh of Harbour Street"
     return {
         "id": MIRA,
-        "name": long_name if case == "full" else "Mira Chen",
+        "name": LONG_NAME if case == "full" else "Mira Chen",
         "language": "en",
         "since": ago(days=210),
         "points": [

@@ -194,6 +194,17 @@ async def test_outcome_is_chosen_with_two_letters_and_finished_by_key(visitor: V
     await until(page, lambda: sent(pages, path) == [{"code": "SALE", "note": "Ring on Friday"}])
 
 
+async def test_note_begun_in_the_wrap_up_is_there_again_after_a_reload(visitor: Visitor) -> None:
+    page = (await at_desk(visitor, "wrapping")).page
+    await page.locator("#wrap-note").fill("Ring on Fri")
+    await page.reload()
+    await expect(page.locator("#wrap-note")).to_have_value("Ring on Fri")
+    async with page.expect_response(lambda reply: reply.request.method == "PUT" and reply.ok):
+        await page.locator("#wrap-note").fill("Ring on Friday")
+    other = (await at_desk(visitor, "wrapping")).page
+    await expect(other.locator("#wrap-note")).to_have_value("Ring on Friday")
+
+
 async def test_call_that_still_runs_can_not_be_finished(visitor: Visitor, pages: Pages) -> None:
     person = await at_desk(visitor, "call")
     page = person.page
@@ -279,6 +290,18 @@ async def test_customer_who_said_stop_can_not_be_texted(visitor: Visitor) -> Non
     box = person.page.locator("#compose-input")
     await expect(box).to_be_disabled()
     await expect(box).to_have_attribute("placeholder", "They texted STOP: no texts until they text START.")
+
+
+async def test_long_name_is_there_to_the_last_letter_and_enter_saves_a_new_one(visitor: Visitor, pages: Pages) -> None:
+    page = (await at_desk(visitor, "full", OPEN_MIRA)).page
+    box = page.get_by_label("Name", exact=True)
+    await expect(box).to_have_value(examples.LONG_NAME)
+    hidden = await box.evaluate("box => [box.scrollHeight - box.clientHeight, box.scrollWidth - box.clientWidth]")
+    assert hidden == [0, 0]
+    await box.fill("Mira\n Chen ")
+    await box.press("Enter")
+    path = f"customers/{examples.MIRA}"
+    await until(page, lambda: sent(pages, path) == [{"name": "Mira Chen"}])
 
 
 async def test_click_on_a_word_plays_from_there(visitor: Visitor) -> None:

@@ -33,9 +33,11 @@ export class CustomerRecord {
       if (number && this.customerId) this.onCall.emit({ customerId: this.customerId, number });
     });
     this.person.addEventListener("change", (event) => void this.patch(event));
-    this.person.addEventListener("submit", (event) => {
+    this.person.addEventListener("submit", (event) => event.preventDefault());
+    this.person.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !(event.target instanceof HTMLTextAreaElement) || event.isComposing) return;
       event.preventDefault();
-      (document.activeElement as HTMLElement | null)?.blur(); // the change event does the rest
+      event.target.blur(); // the change event does the rest
     });
   }
 
@@ -92,7 +94,7 @@ export class CustomerRecord {
 
   private putPerson(parts: Document): void {
     const fresh = parts.querySelector<HTMLElement>("[data-part=person]");
-    if (!fresh || (this.person.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement))
+    if (!fresh || (this.person.contains(document.activeElement) && document.activeElement instanceof HTMLTextAreaElement))
       return; // someone is writing a name
     if (this.drawn.get("person") === fresh.outerHTML) return;
     this.drawn.set("person", fresh.outerHTML);
@@ -134,10 +136,10 @@ export class CustomerRecord {
   }
 
   private async patch(event: Event): Promise<void> {
-    const field = event.target as HTMLInputElement | HTMLSelectElement;
+    const field = event.target as HTMLTextAreaElement | HTMLSelectElement;
     const name = field.closest<HTMLElement>("[data-patch]")?.dataset["patch"];
     if (!name || !this.customerId) return;
-    const value = field.value.trim() || null;
+    const value = field.value.replace(/\s+/g, " ").trim() || null;
     await request("PATCH", `/desktop/customers/${this.customerId}`, { [name]: value }).catch((error: Error) =>
       toast(error.message, { error: true }),
     );

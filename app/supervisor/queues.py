@@ -211,7 +211,7 @@ def tallies(session: Session) -> tuple[dict[int, Tally], dict[int, Tally]]:
     counted = [*_tally(now - LOOK_BACK, "lately"), *_tally(midnight, "today")]
     earliest = now - LONGEST_DAY
     rows = session.execute(
-        select(Interaction.queue_id, *counted)
+        select(Queue.id, *counted)
         .join(Queue, Queue.id == Interaction.queue_id)
         .where((Interaction.answered_at >= earliest) | (Interaction.ended_at >= earliest))
         .where(Interaction.direction == "inbound")

@@ -355,6 +355,7 @@ def _traffic(name: str) -> dict[str, Any]:
             "id": node["id"],
             "entered": count.get(node["id"], 300),
             "left": 0,
+            "answers": 186 if node["kind"] == "menu" else 0,
             "no_input": 9 if node["kind"] == "menu" else 0,
             "no_match": 14 if node["kind"] == "menu" else 0,
             "hung_up": 80 if node["id"] == "main_menu" else 3,

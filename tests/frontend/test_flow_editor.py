@@ -267,8 +267,8 @@ async def test_somebody_elses_draft_is_never_overwritten(visitor: Visitor, pages
     person = await at_editor(visitor)
     page = person.page
     flow = kept(pages)
-    flow.draft, flow.rev = flow.text.replace("title: Billing", "title: Bills"), 7
     await type_at(page, " and more", "title: Español")
+    flow.draft, flow.rev = flow.text.replace("title: Billing", "title: Bills"), 7  # before this page has saved
     banner = page.locator(".banner")
     await expect(banner).to_contain_text("Nothing of yours or theirs is lost")
     assert "title: Bills" in (flow.draft or "")

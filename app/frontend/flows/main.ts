@@ -508,7 +508,7 @@ export function trafficMarks(traffic: Traffic, graph: Graph): Marks {
   for (const step of traffic.nodes) {
     if (!step.entered) continue;
     const lost = Math.round((step.hung_up / step.entered) * 100);
-    const confused = Math.round((step.no_match / step.entered) * 100);
+    const confused = Math.round((step.no_match / Math.max(1, step.answers + step.no_match)) * 100);
     const words = [t("{n} calls", { n: step.entered }), lost ? t("{share} left", { share: `${lost} %` }) : "", confused ? t("{share} not understood", { share: `${confused} %` }) : ""];
     notes.set(step.id, { text: words.filter(Boolean).join(" · "), bad: lost >= 20 || confused >= 20 });
   }

@@ -142,7 +142,7 @@ export interface Simulation {
 export interface Traffic {
   calls: number;
   edges: { from: string; to: string; field: string; count: number }[];
-  nodes: { id: string; entered: number; left: number; no_input: number; no_match: number; hung_up: number }[];
+  nodes: { id: string; entered: number; left: number; answers: number; no_input: number; no_match: number; hung_up: number }[];
   containment: number | null;
 }
 

@@ -69,9 +69,10 @@ export class TrafficView implements Panel {
     }
     const steps = [...traffic.nodes].sort((one, other) => other.hung_up - one.hung_up || other.no_match - one.no_match || other.entered - one.entered);
     const share = (part: number, whole: number): string => (whole && part ? `${Math.round((part / whole) * 100)} %` : "-");
+    const total = (what: "hung_up" | "no_match" | "answers"): number => steps.reduce((sum, step) => sum + step[what], 0);
     const gauge = (label: string, value: string): HTMLElement => h("div", { class: "gauge" }, h("span", { class: "gauge-value num" }, value), h("span", { class: "faint tiny" }, label));
     this.body.replaceChildren(
-      h("div", { class: "gauges" }, gauge(t("calls"), String(traffic.calls)), gauge(t("helped without a person"), traffic.containment === null ? "-" : `${Math.round(traffic.containment * 100)} %`), gauge(t("hung up in the flow"), share(steps.reduce((sum, step) => sum + step.hung_up, 0), traffic.calls)), gauge(t("answers not understood"), share(steps.reduce((sum, step) => sum + step.no_match, 0), steps.reduce((sum, step) => sum + (step.no_match || step.no_input ? step.entered : 0), 0)))),
+      h("div", { class: "gauges" }, gauge(t("calls"), String(traffic.calls)), gauge(t("helped without a person"), traffic.containment === null ? "-" : `${Math.round(traffic.containment * 100)} %`), gauge(t("hung up in the flow"), share(total("hung_up"), traffic.calls)), gauge(t("answers not understood"), share(total("no_match"), total("no_match") + total("answers")))),
       h(
         "table",
         { class: "table-quiet traffic-table" },
@@ -80,7 +81,7 @@ export class TrafficView implements Panel {
           "tbody",
           {},
           ...steps.map((step) =>
-            h("tr", {}, h("th", { scope: "row" }, h("button", { type: "button", class: "link", onclick: () => this.go(step.id) }, this.titleOf(step.id))), h("td", { class: "num" }, String(step.entered)), h("td", { class: "num" }, share(step.hung_up, step.entered)), h("td", { class: "num" }, share(step.no_input, step.entered)), h("td", { class: "num" }, share(step.no_match, step.entered))),
+            h("tr", {}, h("th", { scope: "row" }, h("button", { type: "button", class: "link", onclick: () => this.go(step.id) }, this.titleOf(step.id))), h("td", { class: "num" }, String(step.entered)), h("td", { class: "num" }, share(step.hung_up, step.entered)), h("td", { class: "num" }, share(step.no_input, step.answers + step.no_match + step.no_input)), h("td", { class: "num" }, share(step.no_match, step.answers + step.no_match))),
           ),
         ),
       ),

@@ -80,9 +80,13 @@ def customer(which: str = MIRA) -> dict[str, Any]:
 
 
 def state(case: str) -> dict[str, Any]:
-    """GET /desktop/state for a case: idle, ringing, call, held, wrapping, missed, off or full."""
-    offer = _offer() if case in ("ringing", "full") else None
-    call = _call(case) if case in ("call", "held", "wrapping", "full") else None
+    """GET /desktop/state for a case: idle, ringing, call, held, wrapping, missed, off or full.
+
+    Calls in hand: ringing-consult, consult (she asked Ben), consulted (Ben asked her), coached, parked, supervising.
+    """
+    offer = _offer(case) if case in ("ringing", "ringing-consult", "full") else None
+    in_call = ("call", "held", "wrapping", "full", "consult-rings", "consult", "consulted", "joined", "coached")
+    call = _call(case) if case in in_call else None
     status = {"ringing": "offered", "call": "interacting", "held": "interacting", "full": "interacting"}.get(case, case)
     routing = status if status in ("offered", "interacting", "wrapping") else "idle"
     if case == "missed":
@@ -103,6 +107,10 @@ def state(case: str) -> dict[str, Any]:
         },
         "offer": offer,
         "call": call,
+        "parked": [{"interaction_id": CALL, "customer": customer(), "until": ago(seconds=-540)}]
+        if case == "parked"
+        else [],
+        "supervising": _supervising() if case == "supervising" else None,
         "work": {"now": _work_now(call), "recent": [] if case in ("off", "idle-empty") else _recent(case)},
         "dispositions": DISPOSITIONS,
         "server_time": ago(),
@@ -110,8 +118,44 @@ def state(case: str) -> dict[str, Any]:
     }
 
 
-def _offer() -> dict[str, Any]:
+TARGETS = {
+    "agents": [
+        {"id": 8, "name": "Ben Okafor", "state": "free"},
+        {"id": 9, "name": "Cho Min", "state": "busy"},
+        {"id": 10, "name": "Dora Klein", "state": "break"},
+    ],
+    "queues": [
+        {"key": "billing", "name": "Billing", "waiting": 4, "free": 0},
+        {"key": "support", "name": "Support", "waiting": 0, "free": 2},
+    ],
+    "flows": [{"name": "main", "title": "Main line"}],
+}
+
+
+def _supervising() -> dict[str, Any]:
     return {
+        "interaction_id": CALL,
+        "agent": "Ben Okafor",
+        "customer": customer(),
+        "mode": "listen",
+        "joined": True,
+        "since": ago(seconds=40),
+    }
+
+
+def _consult(case: str) -> dict[str, Any] | None:
+    state = {"consult-rings": "ringing", "consult": "talking", "consulted": "talking", "joined": "joined"}.get(case)
+    if state is None:
+        return None
+    by, who = ("Ben Okafor", "Ana Costa") if case == "consulted" else ("Ana Costa", "Ben Okafor")
+    return {"state": state, "kind": "consult", "who": who, "by": by, "outside": False, "since": ago(seconds=12)}
+
+
+def _offer(case: str = "ringing") -> dict[str, Any]:
+    asked = case == "ringing-consult"
+    return {
+        "role": "consult" if asked else "primary",
+        "handed": {"by": "Ben Okafor", "note": "Wants the router exchanged"} if asked else None,
         "id": 12,
         "interaction_id": CALL,
         "expires_at": ago(seconds=-17),
@@ -124,11 +168,14 @@ def _offer() -> dict[str, Any]:
     }
 
 
+HELD = ("held", "consult-rings", "consult", "consulted")
+
+
 def _call(case: str) -> dict[str, Any]:
     return {
         "interaction_id": CALL,
         "direction": "inbound",
-        "state": {"held": "held", "wrapping": "wrapping"}.get(case, "active"),
+        "state": {"wrapping": "wrapping"}.get(case, "held" if case in HELD else "active"),
         "since": ago(seconds=38) if case == "held" else ago(minutes=3, seconds=12),
         "answered_at": ago(minutes=3, seconds=12),
         "queue": "Sales",
@@ -138,6 +185,13 @@ def _call(case: str) -> dict[str, Any]:
         "why": "a new plan",
         "hangup_requested": False,
         "wrap_up_ends_at": ago(seconds=-47) if case == "wrapping" else None,
+        "wrap_up_mode": "timed",
+        "wrap_up_asked": False,
+        "role": "consult" if case == "consulted" else "agent",
+        "consult": _consult(case),
+        "supervisors": [{"name": "Sam Reed", "mode": "coach", "since": ago(seconds=9)}] if case == "coached" else [],
+        "help": {"at": ago(seconds=20), "note": None} if case == "coached" else None,
+        "handed": {"by": "Ben Okafor", "note": "Wants the router exchanged"} if case == "consulted" else None,
     }
 
 

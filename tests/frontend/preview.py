@@ -2,7 +2,8 @@
 
 python -m tests.frontend.preview [port]
 
-The desktop's case is chosen by address: /desktop?case=idle, ringing, call, held, wrapping, missed, off or full.
+The desktop's case is chosen by address: /desktop?case=idle, ringing, call, held, wrapping, missed, off or full, and the
+calls in hand of `examples.state`.
 """
 
 from __future__ import annotations
@@ -114,6 +115,8 @@ def _line(app: Flask, address: str) -> dict[str, str]:
 def _desktop(app: Flask) -> None:
     app.add_url_rule("/desktop", "desktop", _desktop_page)
     app.add_url_rule("/desktop/state", "state", lambda: jsonify(examples.state(_case())))
+    app.add_url_rule("/desktop/targets", "targets", lambda: jsonify(examples.TARGETS))
+    app.add_url_rule("/supervisor/<path:rest>", "steer", lambda rest: _accept(app, rest), methods=["POST"])
     app.add_url_rule("/desktop/token", "token", lambda: jsonify({"mode": "local"} | _line(app, "client:agent_7")))
     app.add_url_rule("/desktop/customers", "search", _search)
     app.add_url_rule("/desktop/customers/<which>", "record", lambda which: _fragment("_record", which))

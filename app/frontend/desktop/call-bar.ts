@@ -9,6 +9,9 @@ export interface CallActions {
   mute: () => void;
   hold: () => void;
   hangup: () => void;
+  transfer: () => void;
+  park: () => void;
+  help: () => void;
   back: () => void;
 }
 
@@ -99,23 +102,36 @@ export class CallBar {
   private controls(call: Call, muted: boolean, busy: boolean): HTMLElement {
     const talking = call.state === "active" || call.state === "held";
     if (!talking) return h("div", { class: "call-bar-controls", hidden: true });
-    const held = call.state === "held";
+    const own = call.role !== "consult";
     return h(
       "div",
       { class: "call-bar-controls", role: "group", "aria-label": t("The call now") },
-      h(
-        "button",
-        {
-          type: "button",
-          class: "btn",
-          "data-do": "mute",
-          "aria-pressed": String(muted),
-          "aria-keyshortcuts": "Control+Shift+M",
-          onclick: this.actions.mute,
-        },
-        icon(muted ? "microphone-off" : "microphone"),
-        muted ? t("Unmute") : t("Mute"),
-      ),
+      this.muteButton(muted),
+      ...(own ? this.ownControls(call, busy) : []),
+    );
+  }
+
+  private muteButton(muted: boolean): HTMLElement {
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "btn",
+        "data-do": "mute",
+        "aria-pressed": String(muted),
+        "aria-keyshortcuts": "Control+Shift+M",
+        onclick: this.actions.mute,
+      },
+      icon(muted ? "microphone-off" : "microphone"),
+      muted ? t("Unmute") : t("Mute"),
+    );
+  }
+
+  /** What only the call's own agent may do. Whoever talks with a colleague first has the consult's own buttons. */
+  private ownControls(call: Call, busy: boolean): HTMLElement[] {
+    const held = call.state === "held";
+    const asking = call.consult?.kind === "consult" && call.consult.state !== "joined";
+    return [
       h(
         "button",
         {
@@ -124,7 +140,7 @@ export class CallBar {
           "data-do": "hold",
           "aria-pressed": String(held),
           "aria-keyshortcuts": "Control+Shift+H",
-          disabled: busy,
+          disabled: busy || asking,
           onclick: this.actions.hold,
         },
         icon(held ? "player-play" : "player-pause"),
@@ -144,6 +160,47 @@ export class CallBar {
         icon("dialpad"),
         t("Keypad"),
       ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "btn",
+          "data-do": "transfer",
+          "aria-haspopup": "dialog",
+          "aria-keyshortcuts": "Control+Shift+X",
+          disabled: busy || Boolean(call.consult),
+          onclick: this.actions.transfer,
+        },
+        icon("arrows-right"),
+        t("Transfer"),
+      ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "btn",
+          "data-do": "park",
+          "aria-keyshortcuts": "Control+Shift+5",
+          disabled: busy || Boolean(call.consult),
+          onclick: this.actions.park,
+        },
+        icon("parking"),
+        t("Park"),
+      ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "btn",
+          "data-do": "help",
+          "aria-pressed": String(Boolean(call.help)),
+          "aria-keyshortcuts": "Control+Shift+6",
+          disabled: busy,
+          onclick: this.actions.help,
+        },
+        icon("lifebuoy"),
+        t("Help me"),
+      ),
       h("span", { class: "grow" }),
       h(
         "button",
@@ -158,6 +215,6 @@ export class CallBar {
         icon("phone-off"),
         t("Hang up"),
       ),
-    );
+    ];
   }
 }

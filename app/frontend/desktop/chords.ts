@@ -6,6 +6,12 @@ export interface Chords {
   mute: () => void;
   hold: () => void;
   hangup: () => void;
+  transfer: () => void;
+  handOver: () => void;
+  together: () => void;
+  backOut: () => void;
+  park: () => void;
+  help: () => void;
   back: () => void;
   presence: () => void;
   search: () => void;
@@ -21,7 +27,13 @@ export function listenForChords(chords: Chords): void {
     KeyH: chords.hold,
     KeyC: chords.back,
     KeyS: chords.presence,
+    KeyX: chords.transfer,
     Digit1: chords.hangup,
+    Digit2: chords.handOver,
+    Digit3: chords.together,
+    Digit4: chords.backOut,
+    Digit5: chords.park,
+    Digit6: chords.help,
   };
   let last = { code: "", at: -Infinity };
   document.addEventListener("keydown", (event) => {

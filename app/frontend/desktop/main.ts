@@ -12,6 +12,7 @@ import { CallBar } from "./call-bar.ts";
 import { listenForChords } from "./chords.ts";
 import { setServerTime, startClock } from "./clock.ts";
 import { Composer } from "./composer.ts";
+import { ConsultBar } from "./consult-bar.ts";
 import { Live } from "./live.ts";
 import { LiveCall } from "./live-call.ts";
 import { drawReach } from "./reach.ts";
@@ -19,6 +20,7 @@ import { CustomerRecord, drawEmptiness } from "./record.ts";
 import { RingCard } from "./ring-card.ts";
 import { searchBox } from "./search.ts";
 import { soundDialog } from "./sound-dialog.ts";
+import { TransferDialog, type TransferChoice } from "./transfer-dialog.ts";
 import type { Call, DesktopState, LiveEvent, Me, Reachability } from "./types.ts";
 import { WorkList } from "./work-list.ts";
 import { WrapUp } from "./wrap-up.ts";
@@ -51,14 +53,24 @@ const composer = new Composer({
   finishWrapUp: () => void wrapUp.finish(),
   sent: () => void record.refresh().then(() => record.toEnd()),
 });
-const workList = new WorkList(openRecord);
+const workList = new WorkList(openRecord, (id) => void actOnCall(id, "unpark"));
 const ringCard = new RingCard({ answer, decline: () => void decline() });
 const callBar = new CallBar({
   mute: () => void mute(),
   hold: () => void hold(),
   hangup: () => void hangup(),
+  transfer: openTransfer,
+  park: () => void park(),
+  help: () => void help(),
   back: backToCall,
 });
+const consultBar = new ConsultBar({
+  handOver: () => void handOver(),
+  together: () => void together(),
+  backOut: () => void backOut(),
+  supervise: (mode) => void supervise(mode),
+});
+const transferDialog = new TransferDialog(handOn);
 const search = searchBox(openRecord);
 
 // -- drawing
@@ -70,6 +82,8 @@ function draw(): void {
   const shownOffer = offer && silenced !== offer.id ? offer : null;
   ringCard.draw(shownOffer, answering !== null && answering === offer?.id);
   callBar.draw(call, { muted: phone.status.call?.muted ?? call?.muted ?? false, elsewhere, busy });
+  consultBar.draw(call, state.supervising ?? null, busy);
+  if (!mayTransfer()) transferDialog.close();
   liveCall.draw(call, !elsewhere);
   wrapUp.draw(call, state.dispositions);
   workList.draw(state, record.customerId);
@@ -170,7 +184,8 @@ function refreshSoon(): void {
 
 const RECORD_KINDS =
   /^(interaction\.(opened|moved)|recording\.|transcript\.ready|message\.|note\.|wrap_up\.|consent\.|customer\.)/;
-const STATE_KINDS = /^(offer\.|interaction\.|presence\.|call\.|flow\.|wrap_up\.|message\.received|customer\.)/;
+const STATE_KINDS =
+  /^(offer\.|interaction\.|presence\.|call\.|transfer\.|supervisor\.|flow\.|wrap_up\.|message\.received|customer\.)/;
 let recordWanted: ReturnType<typeof setTimeout> | undefined;
 
 function hear(event: LiveEvent): void {
@@ -236,8 +251,9 @@ async function act(path: string, body: unknown): Promise<boolean> {
   busy = true;
   draw();
   try {
-    const reply = await request<{ call?: Call } | null>("POST", path, body);
+    const reply = await request<{ call?: Call | null } | null>("POST", path, body);
     if (reply?.call) state = { ...state, call: reply.call };
+    else if (reply?.call === null) refreshSoon(); // the call is somebody else's now
     return true;
   } catch (error) {
     toast((error as Error).message, { error: true });
@@ -272,6 +288,7 @@ async function mute(): Promise<void> {
   if (!call || call.state === "wrapping") return;
   const muted = !(phone.status.call?.muted ?? call.muted);
   phone.mute(muted); // at once: a cough does not wait for the server
+  if (call.role === "consult") return draw();
   if (!(await act(`/desktop/calls/${call.interaction_id}/mute`, { mute: muted }))) phone.mute(!muted);
 }
 
@@ -286,6 +303,72 @@ async function hangup(): Promise<void> {
   if (!call || call.state === "wrapping") return;
   // When the server can't be told, the agent still gets out of the line.
   if (!(await act(`/desktop/calls/${call.interaction_id}/hangup`, {}))) phone.hangup();
+}
+
+// -- handing on
+
+/** The own call while somebody talks in it. */
+function ownTalk(): Call | null {
+  const { call } = state;
+  return call && call.role !== "consult" && (call.state === "active" || call.state === "held") ? call : null;
+}
+
+function mayTransfer(): boolean {
+  const call = ownTalk();
+  return call !== null && !call.consult;
+}
+
+function openTransfer(): void {
+  if (mayTransfer()) transferDialog.open();
+}
+
+function actOnCall(id: string, what: string, body: unknown = {}): Promise<boolean> {
+  return act(`/desktop/calls/${id}/${what}`, body);
+}
+
+/** Null when it is done, else why not: the dialog stays open and says so. */
+async function handOn({ to, how, note }: TransferChoice): Promise<string | null> {
+  const call = ownTalk();
+  if (!call) return t("This call is over.");
+  const path = `/desktop/calls/${call.interaction_id}/${how === "third" ? "third" : "transfer"}`;
+  try {
+    const reply = await request<{ call: Call | null }>("POST", path, { to, warm: how === "warm", ...(note ? { note } : {}) });
+    if (reply.call) state = { ...state, call: reply.call };
+    draw();
+    refreshSoon();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+async function handOver(): Promise<void> {
+  const call = ownTalk();
+  if (call?.consult && call.consult.state !== "ringing") await actOnCall(call.interaction_id, "consult/finish");
+}
+
+async function together(): Promise<void> {
+  const call = ownTalk();
+  if (call?.consult?.state === "talking") await actOnCall(call.interaction_id, "third");
+}
+
+async function backOut(): Promise<void> {
+  const { call } = state;
+  if (call?.consult) await actOnCall(call.interaction_id, "consult/back_out");
+}
+
+async function park(): Promise<void> {
+  if (mayTransfer() && state.call) await actOnCall(state.call.interaction_id, "park");
+}
+
+async function help(): Promise<void> {
+  const call = ownTalk();
+  if (call) await actOnCall(call.interaction_id, "help", { help: !call.help });
+}
+
+async function supervise(mode: string): Promise<void> {
+  const there = state.supervising;
+  if (there && (await act(`/supervisor/calls/${there.interaction_id}/join`, { mode }))) refreshSoon();
 }
 
 async function dialOut(customerId: string, number: string): Promise<void> {
@@ -346,6 +429,12 @@ listenForChords({
   mute: () => void mute(),
   hold: () => void hold(),
   hangup: () => void hangup(),
+  transfer: openTransfer,
+  handOver: () => void handOver(),
+  together: () => void together(),
+  backOut: () => void backOut(),
+  park: () => void park(),
+  help: () => void help(),
   back: backToCall,
   presence: () => byId("presence").click(),
   search: search.focus,

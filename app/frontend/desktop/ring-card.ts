@@ -35,7 +35,9 @@ export class RingCard {
   private build(offer: Offer): void {
     const { customer } = offer;
     const number = customer.number ? phoneNumber(customer.number) : t("Number withheld");
-    const facts = [offer.queue, t("waited {time}", { time: duration(offer.waited_s) })].filter(Boolean).join(" · ");
+    const asked = offer.role === "consult" && offer.handed ? t("{who} asks you", { who: offer.handed.by }) : null;
+    const why = offer.handed?.note ? t("{who}: “{note}”", { who: offer.handed.by, note: offer.handed.note }) : offer.why;
+    const facts = [asked, offer.queue, t("waited {time}", { time: duration(offer.waited_s) })].filter(Boolean).join(" · ");
     const bar = h("div", { class: "deadline-bar" });
     this.card.replaceChildren(
       h("div", { class: "ring-pulse", "aria-hidden": "true" }, icon("phone-incoming", "icon icon-large")),
@@ -43,7 +45,7 @@ export class RingCard {
         "div",
         { class: "grow" },
         h("p", { class: "ring-who clip" }, customer.name ?? number),
-        h("p", { class: "ring-why" }, offer.why ?? t("Calling")),
+        h("p", { class: "ring-why" }, why ?? t("Calling")),
         h("p", { class: "muted small num" }, customer.name ? `${number} · ${facts}` : facts),
       ),
       h(

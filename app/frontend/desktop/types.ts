@@ -33,6 +33,60 @@ export interface Offer {
   customer: Customer;
   why: string | null;
   waited_s: number;
+  /** `consult`: a colleague asks, and the customer stays theirs. */
+  role?: "primary" | "consult";
+  handed?: Handed | null;
+}
+
+/** What the agent who handed the call on had to say. */
+export interface Handed {
+  by: string;
+  note: string | null;
+}
+
+/** Somebody who was asked into a call. */
+export interface Consult {
+  state: "ringing" | "talking" | "joined" | "outside";
+  kind: "consult" | "third" | "outside";
+  who: string;
+  by: string;
+  outside: boolean;
+  since: string;
+}
+
+export interface Supervisor {
+  name: string;
+  mode: "listen" | "coach" | "barge" | "take_over";
+}
+
+/** The call that a supervisor is in. */
+export interface Supervising {
+  interaction_id: string;
+  agent: string;
+  customer: Customer;
+  mode: Supervisor["mode"];
+  joined: boolean;
+  since: string;
+}
+
+export interface Parked {
+  interaction_id: string;
+  customer: Customer;
+  until: string | null;
+}
+
+/** Exactly one of them. */
+export interface Target {
+  agent?: number;
+  queue?: string;
+  flow?: string;
+  number?: string;
+}
+
+export interface Targets {
+  agents: { id: number; name: string; state: string }[];
+  queues: { key: string; name: string; waiting: number; free: number }[];
+  flows: { name: string; title: string }[];
 }
 
 export interface Call {
@@ -47,6 +101,13 @@ export interface Call {
   path: string[];
   hangup_requested?: boolean;
   wrap_up_ends_at: string | null;
+  wrap_up_mode?: "optional" | "discretionary" | "timed" | "timed_no_exit" | "on_request";
+  wrap_up_asked?: boolean;
+  role?: "agent" | "consult";
+  consult?: Consult | null;
+  supervisors?: Supervisor[];
+  help?: { at: string; note: string | null } | null;
+  handed?: Handed | null;
 }
 
 export interface WorkItem {
@@ -74,6 +135,8 @@ export interface DesktopState {
   me: Me;
   offer: Offer | null;
   call: Call | null;
+  parked?: Parked[];
+  supervising?: Supervising | null;
   work: { now: WorkItem[]; recent: RecentItem[] };
   dispositions: Disposition[];
   server_time: string;

@@ -3,7 +3,7 @@ import { byId, h, icon } from "../lib/dom.ts";
 import { exactly, phoneNumber, whenShort } from "../lib/format.ts";
 import { mark, t } from "../lib/texts.ts";
 import { drawTimers } from "./clock.ts";
-import type { Customer, DesktopState, Offer, RecentItem, WorkItem } from "./types.ts";
+import type { Customer, DesktopState, Offer, Parked, RecentItem, WorkItem } from "./types.ts";
 
 const CHANNEL_ICONS: Record<string, string> = { voice: "phone", sms: "message", email: "mail", chat: "message-circle" };
 const STATE_LOOK: Record<string, string> = {
@@ -24,17 +24,22 @@ const CALL_ENDS: Record<string, string> = {
 
 export class WorkList {
   private readonly open: (customerId: string) => void;
+  private readonly unpark: (interactionId: string) => void;
   private drawn = "";
 
-  constructor(open: (customerId: string) => void) {
+  constructor(open: (customerId: string) => void, unpark: (interactionId: string) => void) {
     this.open = open;
+    this.unpark = unpark;
   }
 
-  draw({ work, offer }: Pick<DesktopState, "work" | "offer">, openId: string | null): void {
-    const fingerprint = JSON.stringify([work, offer?.id, openId]);
+  draw({ work, offer, parked = [] }: Pick<DesktopState, "work" | "offer" | "parked">, openId: string | null): void {
+    const fingerprint = JSON.stringify([work, offer?.id, parked, openId]);
     if (fingerprint === this.drawn) return;
     this.drawn = fingerprint;
-    const now = onePerCustomer(work.now).map((item) => this.nowRow(item, openId));
+    const now = [
+      ...onePerCustomer(work.now).map((item) => this.nowRow(item, openId)),
+      ...parked.map((item) => this.parkedRow(item)),
+    ];
     const ringing =
       offer && !work.now.some((item) => item.interaction_id === offer.interaction_id)
         ? [this.offerRow(offer, openId)]
@@ -50,6 +55,22 @@ export class WorkList {
         : [h("p", { class: "work-none" }, t("People you dealt with appear here."))]),
     );
     drawTimers(byId("work"));
+  }
+
+  private parkedRow(item: Parked): HTMLElement {
+    const name = item.customer.name ?? (item.customer.number ? phoneNumber(item.customer.number) : t("Number withheld"));
+    return h(
+      "div",
+      { class: "work-row work-parked", "data-parked": item.interaction_id },
+      icon("parking", "icon is-busy"),
+      h("span", { class: "work-name clip" }, name),
+      h("span", { class: "timer num", "data-until": item.until, title: t("Then the customer goes to the queue") }),
+      h(
+        "button",
+        { type: "button", class: "btn btn-small", "data-do": "unpark", onclick: () => this.unpark(item.interaction_id) },
+        t("Take up"),
+      ),
+    );
   }
 
   private offerRow(offer: Offer, openId: string | null): HTMLElement {

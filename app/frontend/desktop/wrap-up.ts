@@ -35,6 +35,8 @@ export class WrapUp {
   private readonly note = byId<HTMLInputElement>("wrap-note");
   private readonly done = byId<HTMLButtonElement>("wrap-done");
   private readonly left = byId("wrap-left");
+  private readonly more = byId<HTMLButtonElement>("wrap-more");
+  private readonly ask = byId<HTMLButtonElement>("wrap-ask");
   private readonly finished: () => void;
   private dispositions: Disposition[] = [];
   private chosen: Disposition | null = null;
@@ -52,6 +54,8 @@ export class WrapUp {
     this.input.addEventListener("blur", () => setTimeout(() => this.drawList(false), 120));
     this.input.addEventListener("keydown", (event) => this.keys(event));
     this.done.addEventListener("click", () => void this.finish());
+    this.more.addEventListener("click", () => void this.post("extend", {}));
+    this.ask.addEventListener("click", () => void this.post("ask", { wanted: !this.call?.wrap_up_asked }));
   }
 
   draw(call: Call | null, dispositions: Disposition[]): void {
@@ -61,7 +65,21 @@ export class WrapUp {
     if (call?.wrap_up_ends_at) this.left.dataset["until"] = call.wrap_up_ends_at;
     else delete this.left.dataset["until"];
     if (!call?.wrap_up_ends_at) setText(this.left, "");
+    show(this.more, call?.state === "wrapping" && call.wrap_up_mode !== "timed_no_exit");
+    const byWish = call?.wrap_up_mode === "on_request" || call?.wrap_up_mode === "optional";
+    show(this.ask, byWish && call?.state !== "wrapping" && call?.role !== "consult");
+    this.ask.setAttribute("aria-pressed", String(Boolean(call?.wrap_up_asked)));
     this.drawDone();
+  }
+
+  private async post(what: string, body: unknown): Promise<void> {
+    if (!this.call) return;
+    try {
+      await request("POST", `/desktop/interactions/${this.call.interaction_id}/wrap-up/${what}`, body);
+      this.finished();
+    } catch (error) {
+      toast((error as Error).message, { error: true });
+    }
   }
 
   async finish(): Promise<void> {

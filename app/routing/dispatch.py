@@ -23,6 +23,7 @@ from app.db import database_now, unit_of_work
 from app.interactions.models import Interaction, State
 from app.interactions.move import move_to_offered
 from app.routing import why
+from app.routing.in_hand import Supervision
 from app.routing.match import Match, hindrance, match
 from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, Presence, Queue
 from app.routing.people import free_agents, load_queues, open_lines, read_rules, these_agents, waiting_lines
@@ -131,6 +132,9 @@ def is_free() -> ColumnElement[bool]:
         select(User.id).where(User.id == AgentState.user_id, User.active).exists(),
         select(AgentSession.id).where(AgentSession.user_id == AgentState.user_id, is_live()).exists(),
         ~select(Offer.id).where(Offer.user_id == AgentState.user_id, Offer.state.in_(OPEN_OFFER)).exists(),
+        ~select(Supervision.id)
+        .where(Supervision.user_id == AgentState.user_id, Supervision.ended_at.is_(None))
+        .exists(),
     )
 
 

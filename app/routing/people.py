@@ -33,7 +33,8 @@ TAB = """
         FROM agent_session t WHERE t.user_id = s.user_id AND t.expires_at > clock_timestamp()
     ) AS tab
 """
-AWAY = """
+SUPERVISING = "SELECT v.user_id FROM supervision v WHERE v.ended_at IS NULL"
+AWAY = f"""
     CASE
         WHEN NOT u.active THEN 'barred'
         WHEN s.presence IS NULL OR s.presence = 'offline' THEN 'offline'
@@ -42,6 +43,7 @@ AWAY = """
         WHEN s.next_presence IS NOT NULL THEN 'leaving'
         WHEN NOT tab.is_live THEN 'no_session'
         WHEN s.rest_until > clock_timestamp() THEN 'resting'
+        WHEN s.user_id IN ({SUPERVISING}) THEN 'supervising'
     END
 """
 """Why an agent is offered nothing at all, the most basic first; NULL for one who is there (A-3)."""
@@ -62,6 +64,7 @@ FREE = text(
         SELECT s.* FROM agent_state s JOIN "user" u ON u.id = s.user_id
         WHERE u.active AND s.presence = 'available' AND NOT s.not_responding AND s.next_presence IS NULL
             AND (s.rest_until IS NULL OR s.rest_until <= clock_timestamp())
+            AND s.user_id NOT IN ({SUPERVISING})
             AND (u.capacity IS NOT NULL OR s.user_id NOT IN (
                 SELECT o.user_id FROM offer o WHERE o.channel = 'voice' AND {OPEN}))
     )

@@ -44,6 +44,7 @@ WORDS = {
     "leaving": N_("goes when the work at hand ends"),
     "no_session": N_("no desktop is connected"),
     "resting": N_("pauses after the last work"),
+    "supervising": N_("is in a colleague's call"),
     "not_member": N_("does not work in this queue"),
     "no_phone": N_("the phone is not ready"),
     "at_capacity": N_("has as much work as fits"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from flask import Blueprint, current_app, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -38,6 +38,7 @@ from app.routing.break_reasons import break_reasons
 from app.routing.models import Offer
 from app.routing.offers import reject_offer
 from app.routing.presence import PresenceError, close_session, heartbeat, reachability, set_presence
+from ivr_flows.faults import FlowError
 
 bp = Blueprint("desktop", __name__)
 
@@ -221,9 +222,13 @@ def ask_for_help(interaction_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _flows() -> list[tuple[str, str]]:
-    """The flows that answer calls now, with their titles."""
+    """The flows that can answer a call now, with their titles; one that is broken is left out."""
     store = current_app.extensions["flow_house"].store
-    return [(name, store.get(name).title or name) for name in store.names()]
+    found = []
+    for name in store.names():
+        with suppress(FlowError):
+            found.append((name, store.get(name).title))
+    return found
 
 
 def _control() -> CallControl:

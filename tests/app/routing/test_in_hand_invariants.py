@@ -250,7 +250,7 @@ def test_calls_stay_whole_through_any_hands(database: str) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Hands,
         settings=settings(
-            max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "12")),
+            max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "5")),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

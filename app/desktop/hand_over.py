@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import Row, and_, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
@@ -15,7 +15,7 @@ from app.interactions.models import Interaction, State
 from app.routing.consults import open_consult
 from app.routing.dispatch import is_free, is_live
 from app.routing.in_hand import ConsultState, Supervision
-from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, Presence, Queue, QueueMember
+from app.routing.models import AgentSession, AgentState, Offer, Presence, Queue, QueueMember
 from app.routing.parking import parked_calls
 from app.routing.supervision import supervision_of, supervisors_of
 
@@ -88,24 +88,26 @@ def supervision_json(session: Session, user_id: int) -> dict[str, Any] | None:
 
 
 def _agents(session: Session, user_id: int) -> list[dict[str, Any]]:
-    has_phone = select(AgentSession.id).where(AgentSession.user_id == User.id, is_live()).exists()
-    works = select(Offer.id).where(Offer.user_id == User.id, Offer.state.in_(OPEN_OFFER)).exists()
-    state = case(
-        (is_free(), "free"),
-        (AgentState.presence == Presence.BREAK, "break"),
-        (AgentState.not_responding, "missed"),
-        (works, "busy"),
-        (~has_phone, "no_phone"),
-        else_="busy",
-    )
+    free = set(session.scalars(select(AgentState.user_id).where(is_free())))
+    with_phone = set(session.scalars(select(AgentSession.user_id).where(is_live())))
     rows = session.execute(
-        select(User.id, User.name, state.label("state"))
+        select(User.id, User.name, AgentState.presence, AgentState.not_responding)
         .join(AgentState, AgentState.user_id == User.id)
         .where(User.active, User.id != user_id, AgentState.presence != Presence.OFFLINE)
-        .order_by(state != "free", User.name, User.id)
+        .order_by(User.id.not_in(free), User.name, User.id)
         .limit(MOST_AGENTS)
     )
-    return [{"id": row.id, "name": row.name, "state": row.state} for row in rows]
+
+    def state(row: Row[Any]) -> str:
+        if row.id in free:
+            return "free"
+        if row.presence == Presence.BREAK:
+            return "break"
+        if row.not_responding:
+            return "missed"
+        return "busy" if row.id in with_phone else "no_phone"
+
+    return [{"id": row.id, "name": row.name, "state": state(row)} for row in rows]
 
 
 def _queues(session: Session) -> list[dict[str, Any]]:

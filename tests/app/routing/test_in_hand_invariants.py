@@ -247,7 +247,7 @@ def _assert_asked(call: Interaction, asked: list[Consult], offers: list[Offer]) 
 
 
 def test_calls_stay_whole_through_any_hands(database: str) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Hands,
         settings=settings(
             max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "5")),

@@ -56,7 +56,7 @@ def start() -> ResponseReturnValue:
 
 @bp.get("/desktop")
 def page() -> ResponseReturnValue:
-    """desktop/page.html with `state` (as below), `customer_id` (text or None), `phone_page` (local mode) and `reasons`."""
+    """desktop/page.html with `state` (as below), `customer_id` (text or None), `phone_page` and `reasons` (breaks)."""
     asked = parse(PageForm)
     settings: Settings = current_app.config["SETTINGS"]
     return render_template(

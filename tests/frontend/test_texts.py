@@ -33,8 +33,9 @@ ROOMS = {"flows", "floor"}
 def texts_in_scripts(room: str | None = None) -> set[str]:
     """Of the scripts of one room, or of those that all pages share."""
     call = re.compile(r'\b(?:t|mark)\(\s*("(?:[^"\\]|\\.)*")')
-    scripts = [path for path in (ROOT / "app" / "frontend").rglob("*.ts") if path.name != "texts.ts"]
-    scripts = [path for path in scripts if (room in path.parts if room else not ROOMS & set(path.parts))]
+    folder = ROOT / "app" / "frontend"
+    found = [(path, path.relative_to(folder).parts) for path in folder.rglob("*.ts") if path.name != "texts.ts"]
+    scripts = [path for path, parts in found if (room in parts if room else not ROOMS & set(parts))]
     return {json.loads(found) for script in scripts for found in call.findall(script.read_text())}
 
 

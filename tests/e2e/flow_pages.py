@@ -36,6 +36,7 @@ nodes:
     prompt:
       en: For bread, press 1. For cakes, press 2.
     retry_prompt: {en: "Bread is 1, cakes are 2."}
+    timeout_s: 30 # whoever listens by transcript is slow on a busy machine
     choices:
       - key: 1
         words: {en: [bread, bred]} # recognisers hear bred, too

@@ -8,7 +8,7 @@ from flask import Flask, jsonify, request
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from app.pages import error_body
-from app.words import N_, in_their_language
+from app.words import N_, flow_words, in_their_language
 
 
 class BadInput(Exception):
@@ -89,13 +89,14 @@ _SENTENCES = {
     "greater_than_equal": N_("at least {ge}."),
     "less_than_equal": N_("at most {le}."),
     "value_error": "{error}.",
-    "flow": "{message}.",
+    "flow": "{said}.",
 }
 
 
 def _said(error: dict[str, Any]) -> str:
     sentence = in_their_language(_SENTENCES.get(error["type"], N_("this does not look right.")))
-    return sentence.format(**error.get("ctx", {}))
+    blanks = error.get("ctx", {})
+    return sentence.format(**{name: flow_words(value) for name, value in blanks.items()})
 
 
 def init(app: Flask) -> None:

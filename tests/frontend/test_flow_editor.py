@@ -68,7 +68,7 @@ async def test_every_step_is_drawn_with_its_kind_its_words_and_its_ways(visitor:
     await expect(menu).to_contain_text("Menu")
     await expect(menu).to_contain_text("For sales, press 1")
     await expect(menu).to_have_attribute("aria-label", re.compile(r"key 1 or .* to Sales"))
-    assert await person.page.locator(".step").count() == 16
+    assert await person.page.locator(".step").count() == 17
     await expect(person.page.locator("#tab-problems .tab-count")).to_have_text("✓")
     assert person.complaints == []
 
@@ -362,7 +362,7 @@ async def test_traffic_is_drawn_on_the_ways_and_told_for_each_step(visitor: Visi
     await expect(page.locator(".traffic-table tbody tr").first).to_contain_text("Main menu")
     await expect(page.locator(f"{MAIN_MENU} .step-note.is-bad")).to_contain_text("47 % left")
     await page.get_by_label("Period").select_option("own")
-    await page.get_by_label("From").fill("2026-11-01")
+    await page.get_by_role("textbox", name="From").fill("2026-11-01")
     await expect(page.locator(".gauges")).to_contain_text("300")
 
 

@@ -25,6 +25,8 @@ WEBHOOKS = [
     f"/voice/look-up/{ID}/1",
     f"/voice/wait/{ID}",
     f"/voice/after/{ID}",
+    f"/voice/callback/{ID}/1",
+    f"/voice/returning/{ID}",
     f"/voice/hold/{ID}",
     "/voice/ringback",
     f"/voice/tones/{ID}?digits=1",

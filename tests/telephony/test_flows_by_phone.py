@@ -23,6 +23,7 @@ import pytest
 from sqlalchemy import select
 
 from app.customers.models import Customer
+from app.callbacks.policy import set_policy
 from app.db import unit_of_work
 from app.events import Event
 from app.interactions.models import Interaction
@@ -164,7 +165,9 @@ def home(running: RunningCarrier, plans: Plans, database: str, tmp_path: Path) -
     (flows / "identify.yaml").write_text(IDENTIFY)
     with unit_of_work() as session:
         a_customer(session, CALLER, "Mira Chen").fields = {"pin": "4711"}
-        session.add(Queue(key="sales", name="Sales"))
+        session.add(queue := Queue(key="sales", name="Sales"))
+        session.flush()
+        set_policy(session, queue.id, quiet="00:00-24:00", per_slot=5)
         session.add(PhoneNumber(number=OURS, label="Main", flow="main", language="en"))
     plans.asked.clear()
     more = {"FLOWS_DIR": str(flows), "HTTP_ALLOW_HOSTS": "127.0.0.1", "FLOW_SECRET_CRM_TOKEN": "Bearer 42", "DEMO": "0"}

@@ -22,8 +22,8 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from app.customers.models import Customer
 from app.callbacks.policy import set_policy
+from app.customers.models import Customer
 from app.db import unit_of_work
 from app.events import Event
 from app.interactions.models import Interaction

@@ -21,6 +21,7 @@ export class TrafficView implements Panel {
   private readonly from = h("input", { type: "date", class: "form-control", "aria-label": t("From") });
   private readonly to = h("input", { type: "date", class: "form-control", "aria-label": t("Until") });
   private readonly body = h("div", {});
+  private asked = 0;
 
   constructor(api: FlowApi, titleOf: (id: string) => string, go: (id: string) => void) {
     this.api = api;
@@ -52,14 +53,14 @@ export class TrafficView implements Panel {
     return [new Date(`${this.from.value}T00:00`).toISOString(), end.toISOString()];
   }
 
+  /** Draw the period; an answer that a later question overtook is dropped. */
   private async load(): Promise<void> {
-    try {
-      const traffic = await this.api.traffic(...this.range());
-      this.draw(traffic);
-      this.loaded.emit(traffic);
-    } catch (error) {
-      this.body.replaceChildren(h("p", { class: "strip-empty" }, (error as Error).message));
-    }
+    const asked = ++this.asked;
+    const [traffic, error] = await this.api.traffic(...this.range()).then((found) => [found, null] as const, (failed: Error) => [null, failed] as const);
+    if (asked !== this.asked) return;
+    if (traffic) this.draw(traffic);
+    else this.body.replaceChildren(h("p", { class: "strip-empty" }, error.message));
+    this.loaded.emit(traffic);
   }
 
   private draw(traffic: Traffic): void {

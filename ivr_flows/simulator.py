@@ -587,6 +587,7 @@ class SimulatedCall:
             "low_min": None if left_min is None else int(left_min),
             "high_min": None if left_min is None else int(left_min) + 1,
             "waited_s": waited_s,
+            "callback": True,
         }
 
     def _looked_up(self, asked: LookUp) -> LookupAnswered:

@@ -43,7 +43,7 @@ class CallContext:
     language: str | None = None
     priority_min: int = 0
     queue: Mapping[str, Any] = field(default_factory=dict)
-    """In a wait flow: {"name", "position", "low_min", "high_min", "waited_s"} of the caller's wait; minutes or None."""
+    """In a wait flow {"name", "position", "low_min", "high_min", "waited_s", "callback"}; minutes may be None."""
     call_id: str = ""
     full_times: tuple[str, ...] = ()
     """Times (ISO 8601, UTC) at which no more callbacks are taken: a callback node does not offer them."""

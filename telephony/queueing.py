@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
+from app.callbacks.offer import is_offered
 from app.db import database_now
 from app.interactions.models import Interaction, State
 from app.routing.wait import waiting
@@ -34,7 +35,7 @@ def next_round(
     interaction = _of_this_call(session, interaction_id, call_sid)
     if interaction is None:
         return room.documents.goodbye("goodbye", None)
-    wish = _wish(session, interaction, key) if interaction.state == State.QUEUED else None
+    wish = _wish(session, interaction, key, Told.from_query(query, 0)) if interaction.state == State.QUEUED else None
     if wish or interaction.state == State.IN_FLOW:
         document = steps.leave_queue(session, room, interaction_id, wish or "timeout")
         if document is not None:
@@ -80,8 +81,11 @@ def language_of(session: Session, interaction_id: uuid.UUID) -> str | None:
     return interaction.language if interaction else None
 
 
-def _wish(session: Session, interaction: Interaction, key: str) -> str | None:
-    """Why the caller wants to leave the line, by the key they pressed in the house's own loop."""
+def _wish(session: Session, interaction: Interaction, key: str, told: Told) -> str | None:
+    """Why the caller wants to leave the line, by the key they pressed in the house's own loop.
+
+    What was offered once is kept, though the line may have become shorter since.
+    """
     if not key:
         return None
     place = look_up(session, interaction.id)
@@ -91,7 +95,8 @@ def _wish(session: Session, interaction: Interaction, key: str) -> str | None:
     if entering.wait_flow:
         return None
     if key == entering.callback_key:
-        return "callback_asked"
+        may = told.callback or is_offered(session, interaction, waiting(session, interaction))
+        return "callback_asked" if may else None
     return "voicemail" if key == LEAVE_MESSAGE_KEY and entering.announcements.message else None
 
 
@@ -108,7 +113,8 @@ def _round(session: Session, room: Room, interaction: Interaction, query: Mappin
     now = int(database_now(session).timestamp())
     here = waiting(session, interaction)
     where = wait_loop.Place(here.position, here.low_min, here.high_min)
-    telling = wait_loop.Telling.of(entering)
+    offers_callback = bool(entering and entering.callback_key) and is_offered(session, interaction, here)
+    telling = wait_loop.Telling.of(entering, callback=offers_callback)
     announcement = wait_loop.announce(where, Told.from_query(query, now), now, telling)
     return room.documents.waiting(interaction.id, announcement, interaction.language)
 

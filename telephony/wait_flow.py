@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.callbacks.offer import is_offered
 from app.interactions.models import Interaction
 from app.routing.wait import Waiting
 from ivr_flows import engine
@@ -47,7 +48,8 @@ def next_round(
     if entering is None or place.flow is None:
         return None
     try:
-        step = _step(session, room, place, entering, _queue_names(place, here, interaction), answer)
+        names = _queue_names(place, here, interaction) | {"callback": is_offered(session, interaction, here)}
+        step = _step(session, room, place, entering, names, answer)
         return _performed(session, room, place, entering, step)
     except FlowError as error:
         log.error("wait_flow.unusable", flow=entering.wait_flow, why=str(error)[:300])

@@ -34,12 +34,21 @@ class Told:
     high_min: int = 0
     began: int = 0
     offered: bool = False
+    callback: bool = False
+    """A call back was offered: the key for it is taken from now on."""
 
     @classmethod
     def from_query(cls, query: Mapping[str, str], now: int) -> Told:
         """Read it back from the loop's address; anything unreadable counts as not told."""
         numbers = [_number(query.get(name)) for name in ("at", "position", "high", "began")]
-        return cls(numbers[0], numbers[1], numbers[2], numbers[3] or now, query.get("offered") == "1")
+        return cls(
+            numbers[0],
+            numbers[1],
+            numbers[2],
+            numbers[3] or now,
+            query.get("offered") == "1",
+            query.get("callback") == "1",
+        )
 
     def to_query(self) -> dict[str, str]:
         return {
@@ -48,6 +57,7 @@ class Told:
             "high": str(self.high_min),
             "began": str(self.began),
             "offered": "1" if self.offered else "0",
+            "callback": "1" if self.callback else "0",
         }
 
 
@@ -61,14 +71,17 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What the queue wants told, how often, and the key that asks for a callback ("": none is offered)."""
+    """What the queue wants told, how often, and the key that asks for a callback ("": none is offered now)."""
 
     announcements: Announcements = DEFAULT
     callback_key: str = ""
 
     @classmethod
-    def of(cls, entering: EnterQueue | None) -> Telling:
-        return cls(entering.announcements, entering.callback_key) if entering else cls()
+    def of(cls, entering: EnterQueue | None, *, callback: bool = True) -> Telling:
+        """As the flow wants it; `callback`: whether this caller is offered one now."""
+        if entering is None:
+            return cls()
+        return cls(entering.announcements, entering.callback_key if callback else "")
 
 
 def announce(place: Place, told: Told, now: int, telling: Telling | None = None) -> Announcement:
@@ -86,18 +99,18 @@ def announce(place: Place, told: Told, now: int, telling: Telling | None = None)
             phrases.append(_wait(place.low_min or 0, place.high_min))
             high = place.high_min
         at = now if phrases else told.at
-    offered = told.offered
-    if not offered and (phrases or now - told.began >= OFFER_MESSAGE_AFTER_S):
-        phrases.extend(_offers(telling))
-        offered = True
-    return Announcement(tuple(phrases), Told(at, position, high, told.began, offered))
+    offered, callback = told.offered, told.callback
+    if phrases or now - told.began >= OFFER_MESSAGE_AFTER_S:
+        phrases.extend(_offers(telling, told))
+        offered, callback = True, callback or bool(telling.callback_key)
+    return Announcement(tuple(phrases), Told(at, position, high, told.began, offered, callback))
 
 
-def _offers(telling: Telling) -> Iterator[tuple[str, dict[str, int]]]:
-    """What the caller may do instead of waiting."""
-    if telling.callback_key:
+def _offers(telling: Telling, told: Told) -> Iterator[tuple[str, dict[str, int]]]:
+    """What the caller may do instead of waiting, each said once."""
+    if telling.callback_key and not told.callback:
         yield "callback", {"key": int(telling.callback_key)}
-    if telling.announcements.message:
+    if telling.announcements.message and not told.offered:
         yield "leave_message", {}
 
 

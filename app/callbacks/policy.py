@@ -44,7 +44,14 @@ class Policy(BaseModel):
     per_slot: int | None = Field(default=None, ge=0, le=1000)
     """Callbacks that a slot of the calendar takes; None: what half of the queue's people can do in it."""
     ahead_days: int = Field(default=14, ge=1, le=30)
+    offer_over_s: int | None = Field(default=None, ge=0, le=14_400)
+    """Callers in line are offered a call back when their wait is estimated longer than this…"""
+    offer_over_waiting: int | None = Field(default=None, ge=0, le=1000)
+    """…or when more than so many wait; with neither, always."""
+    offer_share: int = Field(default=100, ge=0, le=100)
+    """Per cent of the callers who are offered one: every yes bends the estimate for those behind."""
     stop_before_close_min: int = Field(default=2, ge=0, le=120)
+    """No more offers in the line when the opening hours end so soon."""
     texts: bool = True
     """Confirm with a link and remind, where the number can be texted."""
     remind_min: int = Field(default=10, ge=0, le=1440)

@@ -53,9 +53,10 @@ class QueueNode(Node):
     start in minutes, added to the entry point's. `skills` are what the agent should have. `max_wait_s` ends the wait
     earlier than the queue's own limit does. While waiting the caller hears music and, as `announcements` says, the
     place in the line, the wait as a range, and that star takes a message. With `callback` the loop offers
-    `callback_key` for a call back, whose node then stands at that way; the place in the line is kept. `wait_flow`
-    plays a small flow of its own instead of this loop: its texts and conditions see queue.position, queue.low_min,
-    queue.high_min and queue.waited_s; its callback and voicemail nodes leave the line, all others keep the place.
+    `callback_key` for a call back, whose node then stands at that way; the place in the line is kept. The queue's
+    rules say to whom and when it is offered. `wait_flow` plays a small flow of its own instead of this loop: its texts
+    and conditions see queue.position, queue.low_min, queue.high_min, queue.waited_s and queue.callback (whether the
+    rules offer one now); its callback and voicemail nodes leave the line, all others keep the place.
     """
 
     kind: Literal["queue"] = "queue"

@@ -172,6 +172,26 @@ def test_a_caller_who_leaves_the_line_is_called_back_in_their_place_and_talks(ho
     assert caller.number == place(house).remote_address
 
 
+def test_in_a_short_line_no_callback_is_offered_and_its_key_does_nothing(house: House, sales: int) -> None:
+    with unit_of_work() as session:
+        set_policy(session, sales, offer_over_waiting=1)
+    caller = house.dial(MIRA)
+    caller.press("1")
+    house.work()
+    caller.go_on()
+    caller.press("1")
+    assert house.interaction().state == "queued", "nobody offered it"
+    other = house.dial("+15550100002")
+    other.press("1")
+    house.work()
+    other.go_on()
+    assert "To be called back without losing your place, press 1." in other.hears()
+    caller.hang_up()
+    house.work()
+    other.press("1")
+    assert "We will call you back at" in other.hears(), "the line is short again, but it was offered"
+
+
 def test_nobody_picks_up_and_the_agent_is_free_at_once(house: House, sales: int) -> None:
     asks_in_line(house)
     ana_comes(house, sales)

@@ -62,8 +62,18 @@ def test_a_queue_says_what_is_told(told: Told, telling: Telling, expected: list[
     assert [name for name, _ in announce(Place(3, 2, 4), told, NOW, telling).phrases] == expected
 
 
+def test_a_callback_is_offered_once_and_also_later_when_the_line_has_grown() -> None:
+    alone, told = Place(1, 1, 1), Told(began=NOW - 30)
+    told = announce(alone, told, NOW, Telling(callback_key="")).told
+    assert (told.offered, told.callback) == (True, False)
+    grown = announce(alone, told, NOW + 5, Telling(callback_key="2"))
+    assert grown.phrases == (("callback", {"key": 2}),)
+    assert announce(alone, grown.told, NOW + 10, Telling(callback_key="2")).phrases == ()
+    assert announce(alone, grown.told, NOW + 10, Telling(callback_key="")).told.callback, "what was offered is kept"
+
+
 def test_what_was_told_travels_in_the_address_and_nonsense_counts_as_nothing() -> None:
-    told = Told(NOW, 3, 4, NOW - 5, True)
+    told = Told(NOW, 3, 4, NOW - 5, True, True)
     assert Told.from_query(told.to_query(), NOW) == told
     assert Told.from_query({"at": "-1", "position": "9" * 40, "high": "x", "began": "²"}, NOW) == Told(began=NOW)
 

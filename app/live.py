@@ -113,13 +113,17 @@ class Listener:
 
 
 class Hub:
-    """One tail of the log per process, shared by its browsers."""
+    """One tail of the log per process, shared by its browsers. While there are none it is at rest and costs nothing."""
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
         self._listeners: set[Listener] = set()
+        self._followers = 0
+        """Browsers that are here or on their way in."""
+        self._awaited = asyncio.Event()
         self.cursor = Cursor(0, 0)
         self.ready = asyncio.Event()
+        """Whether `cursor` is where the tail is; not while at rest."""
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -137,6 +141,7 @@ class Hub:
     def stop(self) -> None:
         """Send every browser home, so that the process can end."""
         self._stopping.set()
+        self._awaited.set()
         for listener in list(self._listeners):
             with contextlib.suppress(asyncio.QueueFull):
                 listener.waiting.put_nowait(None)
@@ -145,23 +150,35 @@ class Hub:
         reading = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         listening = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         async with reading, listening:
-            await listening.execute(f"LISTEN {EVENT_CHANNEL}")
-            await listening.execute(f"LISTEN {WHISPER_CHANNEL}")
-            if not self.ready.is_set():
-                self.cursor = await newest(reading)
-                self.ready.set()
-            pause = 0.0
             while not self._stopping.is_set():
-                async for notice in listening.notifies(timeout=pause, stop_after=1):
-                    if notice.channel == WHISPER_CHANNEL:
-                        self._pass_on_whisper(notice.payload)
-                pause = await self._catch_up(reading)
-                await asyncio.sleep(GATHER_S)
+                await self._awaited.wait()
+                await listening.execute(f"LISTEN {EVENT_CHANNEL}")
+                await listening.execute(f"LISTEN {WHISPER_CHANNEL}")
+                if not self.ready.is_set():
+                    self.cursor = await newest(reading)
+                    self.ready.set()
+                await self._serve(reading, listening)
+                self._rest()
+                await listening.execute("UNLISTEN *")
+
+    async def _serve(self, reading: psycopg.AsyncConnection[Any], listening: psycopg.AsyncConnection[Any]) -> None:
+        """Push what comes, until the last browser has gone."""
+        pause = 0.0
+        while self._followers and not self._stopping.is_set():
+            async for notice in listening.notifies(timeout=pause, stop_after=1):
+                if notice.channel == WHISPER_CHANNEL:
+                    self._pass_on_whisper(notice.payload)
+            pause = await self._catch_up(reading)
+            await asyncio.sleep(GATHER_S)
+
+    def _rest(self) -> None:
+        """Nobody is here: whoever comes next begins at the place found for them then."""
+        if not self._followers and not self._stopping.is_set():
+            self.ready.clear()
+            self._awaited.clear()
 
     async def _catch_up(self, reading: psycopg.AsyncConnection[Any]) -> float:
         """Push what is new; how long to wait for the next word."""
-        if not self._listeners and await self._passed_by(reading):
-            return POLL_S
         is_more = True
         while is_more:
             rows = await read_after(reading, self.cursor)
@@ -172,14 +189,6 @@ class Hub:
             is_more = len(rows) == PAGE
         held = await (await reading.execute(HELD_BACK, {"xid": str(self.cursor.xid), "id": self.cursor.id})).fetchone()
         return HELD_BACK_POLL_S if held and held[0] else POLL_S
-
-    async def _passed_by(self, reading: psycopg.AsyncConnection[Any]) -> bool:
-        """Move on without reading, for nobody; False when a browser came meanwhile, whose place must not move."""
-        place = await newest(reading)
-        if self._listeners:
-            return False
-        self.cursor = max(self.cursor, place)
-        return True
 
     def _push(self, row: dict[str, Any]) -> None:
         listening = [each for each in self._listeners if each.wants(row["topics"], row["kind"])]
@@ -198,10 +207,12 @@ class Hub:
         self, topics: frozenset[str], after: Cursor | None, kinds: frozenset[str] = frozenset()
     ) -> AsyncIterator[str]:
         """Frames for one browser: what it missed since `after`, then what comes; of these kinds, or of all."""
-        await self.ready.wait()
         listener = Listener(topics, kinds)
-        self._listeners.add(listener)
+        self._followers += 1
+        self._awaited.set()
         try:
+            await self.ready.wait()
+            self._listeners.add(listener)
             start = self.cursor
             yield f"retry: 1000\nid: {after or start}\nevent: hello\ndata: {{}}\n\n"
             if after:
@@ -214,6 +225,7 @@ class Hub:
                     return
                 yield word
         finally:
+            self._followers -= 1
             self._listeners.discard(listener)
 
     async def _missed(self, topics: frozenset[str], after: Cursor, end: Cursor) -> AsyncIterator[dict[str, Any]]:

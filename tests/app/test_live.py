@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app import db, events
-from app.live import Cursor, Hub, Listener, TopicRefused, allowed_topics, asked_kinds
+from app.live import Cursor, Hub, TopicRefused, allowed_topics, asked_kinds
 from app.worker import plain_url
 
 
@@ -27,6 +27,13 @@ async def kinds_of(stream, count: int) -> list[dict]:
     return found
 
 
+async def following(hub: Hub, *topics: str):
+    """A browser's stream that has said hello: what is committed from now on reaches it."""
+    stream = hub.follow(frozenset(topics or {"user:7"}), None)
+    assert "hello" in await asyncio.wait_for(anext(stream), 5)
+    return stream
+
+
 def write(session, kind: str) -> None:
     events.record(session, kind, actor="system", users=(7,))
     session.flush()
@@ -36,7 +43,6 @@ def write(session, kind: str) -> None:
 async def hub(database: str):
     hub = Hub(plain_url(database))
     task = asyncio.create_task(hub.run())
-    await asyncio.wait_for(hub.ready.wait(), 5)
     yield hub
     hub.stop()
     task.cancel()
@@ -46,11 +52,11 @@ async def test_a_transaction_that_commits_late_is_not_skipped(hub: Hub) -> None:
     early, late = db.sessions(), db.sessions()
     write(late, "late.first_written")  # takes the lower id, commits last
     write(early, "early.committed")
-    follower = asyncio.create_task(asyncio.wait_for(kinds_of(hub.follow(frozenset({"user:7"}), None), 2), 10))
-    await asyncio.sleep(0)
+    follower = await following(hub)
     early.commit()
     late.commit()
-    assert {event["kind"] for event in await follower} == {"late.first_written", "early.committed"}
+    heard = await asyncio.wait_for(kinds_of(follower, 2), 10)
+    assert {event["kind"] for event in heard} == {"late.first_written", "early.committed"}
 
 
 async def test_a_browser_that_comes_back_gets_exactly_what_it_missed(hub: Hub) -> None:
@@ -80,8 +86,7 @@ async def test_many_interleaved_writers_reach_the_browser_each_once_and_in_resum
                 if turn % 3 == 2:
                     await connection.commit()
 
-    follower = asyncio.create_task(asyncio.wait_for(kinds_of(hub.follow(frozenset({"user:7"}), None), 80), 20))
-    await asyncio.sleep(0)
+    follower = asyncio.create_task(asyncio.wait_for(kinds_of(await following(hub), 80), 20))
     await asyncio.gather(*(writer(number) for number in range(8)))
     got = await follower
     assert len({event["kind"] for event in got}) == 80
@@ -89,30 +94,40 @@ async def test_many_interleaved_writers_reach_the_browser_each_once_and_in_resum
     assert places == sorted(places)
 
 
-async def test_with_no_browser_the_place_moves_on_and_the_first_one_hears_what_comes_then(hub: Hub) -> None:
-    before = hub.cursor
+async def test_the_first_browser_after_a_rest_hears_what_comes_then_and_nothing_older(hub: Hub) -> None:
+    gone = await following(hub)
+    await gone.aclose()
+    async with asyncio.timeout(5):
+        while hub.ready.is_set():
+            await asyncio.sleep(0.01)
     with db.unit_of_work() as session:
         write(session, "nobody.heard")
-    async with asyncio.timeout(5):
-        while hub.cursor == before:
-            await asyncio.sleep(0.01)
-    follower = asyncio.create_task(asyncio.wait_for(kinds_of(hub.follow(frozenset({"user:7"}), None), 1), 10))
-    await asyncio.sleep(0)
+    follower = await following(hub)
     with db.unit_of_work() as session:
         write(session, "heard")
-    assert [event["kind"] for event in await follower] == ["heard"]
+    assert [event["kind"] for event in await asyncio.wait_for(kinds_of(follower, 1), 10)] == ["heard"]
 
 
-async def test_a_browser_that_comes_while_the_place_moves_on_keeps_it_where_it_was(database: str) -> None:
-    hub = Hub(plain_url(database))
-    with db.unit_of_work() as session:
-        write(session, "written before it came")
-    async with await psycopg.AsyncConnection.connect(plain_url(database), autocommit=True) as reading:
-        moving = asyncio.create_task(hub._passed_by(reading))
-        await asyncio.sleep(0)
-        hub._listeners.add(Listener(frozenset({"user:7"})))
-        assert await moving is False
-        assert hub.cursor == Cursor(0, 0)
+async def test_at_rest_the_tail_does_not_listen_to_the_database(hub: Hub) -> None:
+    gone = await following(hub)
+    await gone.aclose()
+    last = text("SELECT query FROM pg_stat_activity WHERE query ~ 'LISTEN' AND pid <> pg_backend_pid()")
+    async with asyncio.timeout(5):
+        while True:
+            with db.unit_of_work() as session:
+                if session.scalars(last).all() == ["UNLISTEN *"]:
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def test_a_browser_that_comes_as_the_last_one_goes_misses_nothing(hub: Hub) -> None:
+    for turn in range(20):
+        stream = await following(hub)
+        with db.unit_of_work() as session:
+            write(session, f"turn.{turn}")
+        assert [event["kind"] for event in await asyncio.wait_for(kinds_of(stream, 1), 10)] == [f"turn.{turn}"]
+        await stream.aclose()
+        await asyncio.sleep(0.01 * (turn % 7))
 
 
 async def test_whispers_reach_their_topic_and_are_not_stored(hub: Hub) -> None:

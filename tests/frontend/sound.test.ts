@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JitterBuffer } from "../../app/frontend/softphone/audio/jitter.ts";
-import { decodeMulaw, encodeMulaw, SILENCE } from "../../app/frontend/softphone/audio/mulaw.ts";
+import { decodeMulaw, encodeMulaw, isQuiet, SILENCE } from "../../app/frontend/softphone/audio/mulaw.ts";
 import { Decimator, FACTOR, Interpolator } from "../../app/frontend/softphone/audio/resample.ts";
 import { keyFrequencies } from "../../app/frontend/softphone/tones.ts";
 
@@ -131,6 +131,38 @@ test("a queue with honest jitter is left alone", () => {
   }
   assert.equal(buffer.underruns, 0);
   assert.ok(buffer.dropped <= 1);
+});
+
+/** A call whose network stood still for a while: every frame's delay in frames, from when the network moves again. */
+function delaysAfterAPause(isQuiet: (frame: number) => boolean): number[] {
+  const buffer = new JitterBuffer<number>({ target: 3, isQuiet });
+  const delays: number[] = [];
+  for (let now = 0; now < 400; now++) {
+    if (now < 100 || now > 115) buffer.push(now);
+    if (now === 115) for (let late = 100; late <= 115; late++) buffer.push(late);
+    const frame = buffer.pull();
+    if (frame !== null && now > 115) delays.push(now - frame);
+  }
+  return delays;
+}
+
+test("a burst after a pause in the network is caught up in the next quiet moment", () => {
+  const delays = delaysAfterAPause((frame) => frame >= 150 && frame < 175);
+  assert.ok(delays[0]! > 10, "the burst comes late");
+  assert.ok(Math.max(...delays.slice(80)) <= 3, `still ${Math.max(...delays.slice(80))} frames late`);
+});
+
+test("while somebody talks on, a burst is caught up frame by frame", () => {
+  const delays = delaysAfterAPause(() => false);
+  const jumps = delays.slice(1).map((delay, i) => delays[i]! - delay);
+  assert.ok(jumps.every((jump) => jump <= 1), "never more than one frame at once");
+  assert.ok(delays.at(-1)! < delays[0]!, "and less late at the end than at the beginning");
+});
+
+test("a room's noise is quiet, a voice is not", () => {
+  const bytes = (amplitude: number): Uint8Array => Uint8Array.from(sine(300, 8000, 0.02, amplitude), encodeMulaw);
+  assert.ok(isQuiet(bytes(0.01)));
+  assert.ok(!isQuiet(bytes(0.1)));
 });
 
 test("after a long sleep only the newest frames are heard", () => {

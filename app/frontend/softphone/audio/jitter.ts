@@ -1,24 +1,33 @@
 /**
  * A queue of 20 ms frames that evens out late and early arrivals.
  *
- * Play starts (and starts again after running dry) once `target` frames wait. When over a whole window the queue never fell to the target,
- * the sender's clock is ahead of ours: one frame is dropped, so the delay does not grow with the length of the call.
+ * Play starts (and starts again after running dry) once `target` frames wait. When over a whole window the queue never fell as low as
+ * it does with a steady sender, what lay idle is surplus: left by a burst after a pause in the network, or by a sender whose clock is
+ * ahead of ours. It is dropped where nobody misses it, in quiet frames; while somebody talks on, one frame a window.
  */
 export class JitterBuffer<Frame> {
   private readonly frames: Frame[] = [];
   private filling = true;
   private shallowest = Infinity;
   private pullsInWindow = 0;
+  private surplus = 0;
   underruns = 0;
   dropped = 0;
   private readonly target: number;
   private readonly windowFrames: number;
   private readonly limit: number;
+  private readonly isQuiet: (frame: Frame) => boolean;
 
-  constructor({ target = 3, windowFrames = 40, limit = 50 } = {}) {
+  constructor({
+    target = 3,
+    windowFrames = 25,
+    limit = 50,
+    isQuiet = (_: Frame): boolean => false,
+  }: { target?: number; windowFrames?: number; limit?: number; isQuiet?: (frame: Frame) => boolean } = {}) {
     this.target = target;
     this.windowFrames = windowFrames;
     this.limit = limit;
+    this.isQuiet = isQuiet;
   }
 
   get depth(): number {
@@ -28,34 +37,48 @@ export class JitterBuffer<Frame> {
   /** A burst longer than the limit (a tab that slept) is not worth hearing late: only the newest frames are kept. */
   push(frame: Frame): void {
     this.frames.push(frame);
-    if (this.frames.length > this.limit) this.dropped += this.frames.splice(0, this.frames.length - this.target).length;
+    if (this.frames.length > this.limit) this.drop(this.frames.length - this.target);
   }
 
   /** The next frame, or null while there is nothing to play. */
   pull(): Frame | null {
     if (this.filling && this.frames.length < this.target) return null;
     this.filling = false;
+    this.dropQuiet();
     const frame = this.frames.shift() ?? null;
     if (frame === null) this.runDry();
-    else this.trim();
+    else this.watch();
     return frame;
   }
 
   private runDry(): void {
     this.underruns += 1;
     this.filling = true;
+    this.surplus = 0;
     this.restartWindow();
   }
 
-  private trim(): void {
+  private dropQuiet(): void {
+    while (this.surplus > 0 && this.frames.length > this.target && this.isQuiet(this.frames[0]!)) {
+      this.drop(1);
+      this.surplus -= 1;
+    }
+  }
+
+  private watch(): void {
     this.shallowest = Math.min(this.shallowest, this.frames.length);
     this.pullsInWindow += 1;
     if (this.pullsInWindow < this.windowFrames) return;
-    if (this.shallowest >= this.target) {
-      this.frames.shift();
-      this.dropped += 1;
+    this.surplus = Math.max(0, this.shallowest - this.target + 1);
+    if (this.surplus > 1) {
+      this.drop(1);
+      this.surplus -= 1;
     }
     this.restartWindow();
+  }
+
+  private drop(count: number): void {
+    this.dropped += this.frames.splice(0, count).length;
   }
 
   private restartWindow(): void {

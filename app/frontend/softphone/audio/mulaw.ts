@@ -33,3 +33,10 @@ export function encodeMulaw(sample: number): number {
 export function decodeMulaw(byte: number): number {
   return DECODED[byte & 0xff] ?? 0;
 }
+
+const QUIET = 0.02; // a room, a breath: some 34 dB under the loudest there is
+
+/** Whether nobody talks in these bytes. */
+export function isQuiet(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => Math.abs(decodeMulaw(byte)) < QUIET);
+}

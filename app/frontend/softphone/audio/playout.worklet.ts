@@ -1,5 +1,5 @@
 import { JitterBuffer } from "./jitter.ts";
-import { decodeMulaw } from "./mulaw.ts";
+import { decodeMulaw, isQuiet } from "./mulaw.ts";
 import { FACTOR, Interpolator } from "./resample.ts";
 import { FRAME_SAMPLES } from "./worklet-globals.ts";
 
@@ -8,7 +8,7 @@ const REPORT_EVERY_FRAMES = 5;
 
 /** Frames of 160 mu-law bytes in through the port, 48 kHz out; reports loudness (0 to 1) and queue health ten times a second. */
 class PlayoutProcessor extends AudioWorkletProcessor {
-  private readonly jitter = new JitterBuffer<Uint8Array>();
+  private readonly jitter = new JitterBuffer<Uint8Array>({ isQuiet });
   private readonly interpolator = new Interpolator();
   private readonly block = new Float32Array(BLOCK_SAMPLES);
   private at = BLOCK_SAMPLES;

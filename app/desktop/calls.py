@@ -20,6 +20,8 @@ from app.interactions.move import lock_interaction, move
 from app.routing import transfers
 from app.routing.consults import open_consult
 from app.routing.in_hand import ConsultKind, ConsultState
+from app.routing.models import OfferState
+from app.routing.parts import handed_on_part
 from app.routing.release import request_hang_up
 from app.words import N_
 
@@ -116,11 +118,13 @@ def in_one_transaction(
 
 
 def standing(session: Session, interaction_id: uuid.UUID, user_id: int) -> dict[str, Any]:
-    """`{call}`: the call as it stands for this agent, None when it is not theirs any more."""
+    """`{call}`: the call as it stands for this agent, their wrap-up of it too; None when it is not theirs any more."""
     session.flush()
     interaction = session.get_one(Interaction, interaction_id)
     theirs = interaction.agent_id == user_id and interaction.state in (*LIVE, State.WRAPPING)
-    return {"call": call_json(session, interaction, user_id) if theirs else None}
+    part = handed_on_part(session, interaction_id, user_id)
+    wraps = part is not None and part.state == OfferState.WRAPPING
+    return {"call": call_json(session, interaction, user_id) if theirs or wraps else None}
 
 
 def _refuse_while_asking(session: Session, interaction: Interaction) -> None:

@@ -123,8 +123,17 @@ class DraftForm(Form):
     body: Annotated[Words, StringConstraints(max_length=LONGEST_DRAFT)]
 
 
+Code = Annotated[Words, StringConstraints(min_length=1, max_length=60)]
+
+
+class OutcomeForm(Form):
+    """Null takes a choice back."""
+
+    code: Code | None
+
+
 class WrapUpForm(Form):
-    code: Annotated[Words, StringConstraints(min_length=1, max_length=60)]
+    code: Code
     note: Annotated[Words, StringConstraints(max_length=10_000)] | None = None
 
 

@@ -25,6 +25,7 @@ from app.desktop.forms import (
     DraftForm,
     MessageForm,
     NoteForm,
+    OutcomeForm,
     SearchForm,
     TimelineForm,
     WrapUpForm,
@@ -38,7 +39,7 @@ from app.interactions.drafts import drafts_of, forget_draft, keep_draft
 from app.interactions.messages import MessageRefused, send_message
 from app.interactions.models import Interaction, Message
 from app.interactions.notes import add_note
-from app.interactions.wrap_up import WrapUpRefused, ask_for_wrap_up, extend_wrap_up, finish_wrap_up
+from app.interactions.wrap_up import WrapUpRefused, ask_for_wrap_up, choose_outcome, extend_wrap_up, finish_wrap_up
 from app.pages import limiter
 
 bp = Blueprint("records", __name__, url_prefix="/desktop")
@@ -146,29 +147,28 @@ def draft(customer_id: uuid.UUID) -> ResponseReturnValue:
 
 @bp.post("/interactions/<uuid:interaction_id>/wrap-up")
 def wrap_up(interaction_id: uuid.UUID) -> ResponseReturnValue:
-    """`{code, note?}` in, `{state}` out: the own call's outcome."""
+    """`{code, note?}` in, `{state}` out: the outcome of the own call, or of the part of it that one handed on."""
     form = parse(WrapUpForm)
-    with unit_of_work() as session:
-        interaction = session.get(Interaction, interaction_id)
-        if interaction is None:
-            raise Refusal(404, "not_found", "There is no such call.")
-        if interaction.agent_id != current_user.id:
-            raise Refusal(403, "not_yours", "This call is not with you.")
-        try:
-            done = finish_wrap_up(session, interaction_id, current_user.id, form.code, form.note)
-        except WrapUpRefused as refused:
-            if refused.code == "unknown_code":
-                raise BadInput("code", str(refused)) from refused
-            raise Refusal(409, refused.code, str(refused), state=interaction.state) from refused
+    with _wrap_up_checked(), unit_of_work() as session:
+        done = finish_wrap_up(session, interaction_id, current_user.id, form.code, form.note)
         return {"state": done.state}
+
+
+@bp.put("/interactions/<uuid:interaction_id>/outcome")
+@limiter.limit("120/minute", key_func=own_limit)
+def outcome(interaction_id: uuid.UUID) -> ResponseReturnValue:
+    """`{code}` in (null takes it back), 204 out: chosen during the call, it counts unless another one is given."""
+    form = parse(OutcomeForm)
+    with _wrap_up_checked(), unit_of_work() as session:
+        choose_outcome(session, interaction_id, current_user.id, form.code)
+    return "", 204
 
 
 @bp.post("/interactions/<uuid:interaction_id>/wrap-up/extend")
 def extend(interaction_id: uuid.UUID) -> ResponseReturnValue:
     """A minute more for the own wrap-up: `{wrap_up_ends_at}`."""
     with _wrap_up_checked(), unit_of_work() as session:
-        extended = extend_wrap_up(session, interaction_id, current_user.id)
-        return {"wrap_up_ends_at": extended.wake_at.isoformat() if extended.wake_at else None}
+        return {"wrap_up_ends_at": extend_wrap_up(session, interaction_id, current_user.id).isoformat()}
 
 
 @bp.post("/interactions/<uuid:interaction_id>/wrap-up/ask")
@@ -188,8 +188,11 @@ def _wrap_up_checked() -> Iterator[None]:
     except LookupError as unknown:
         raise Refusal(404, "not_found", "There is no such call.") from unknown
     except WrapUpRefused as refused:
+        if refused.code == "unknown_code":
+            raise BadInput("code", str(refused)) from refused
         status = 403 if refused.code == "not_yours" else 409
-        raise Refusal(status, refused.code, str(refused)) from refused
+        stands = {"state": refused.state} if refused.state else {}
+        raise Refusal(status, refused.code, str(refused), **stands) from refused
 
 
 @bp.get("/interactions/<uuid:interaction_id>/transcript")

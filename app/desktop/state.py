@@ -18,6 +18,8 @@ from app.desktop.hand_over import consulting, in_hand, parked_json, supervision_
 from app.events import Event
 from app.interactions.models import Disposition, Interaction, Message, Segment, State
 from app.routing.models import AgentState, Offer, OfferState, Presence, Queue, WrapUpMode
+from app.routing.parts import ROLE as HANDED_ON
+from app.routing.parts import open_part, own_work
 from app.routing.presence import Reachability, reachability
 from app.words import in_their_language
 
@@ -28,13 +30,15 @@ RECENT_MOST = 20
 LINE_CHARS = 120
 NEW_AGENT = ("transfer.made", "transfer.handed_over", "supervisor.took_over", "call.parked")
 """After these somebody else has the call, whose line is not muted."""
+NOTHING_IN_HAND: dict[str, Any] = {"role": HANDED_ON, "consult": None, "supervisors": [], "help": None, "handed": None}
+"""What is left of a call to whoever handed it on."""
 
 
 def desktop_state(session: Session, user: User) -> dict[str, Any]:
     """The shape of docs/contracts.md. Take `/live` from `last_event_id`: nothing is missed, some may come twice."""
     last_event_id = newest_event_id(session)  # before the reading: an event in between comes twice rather than never
     now = database_now(session)
-    call = _own_call(session, user.id) or consulting(session, user.id)
+    call = call_at_hand(session, user.id)
     return {
         "me": _me(session, user),
         "offer": _offer(session, user.id, now),
@@ -124,19 +128,21 @@ def path_of(interaction: Interaction) -> list[str]:
     return [str(step) for step in interaction.context.get("path", [])]
 
 
-def _own_call(session: Session, user_id: int) -> Interaction | None:
-    """The call at hand: one that lives before one that is being wrapped up."""
-    return session.scalars(
+def call_at_hand(session: Session, user_id: int) -> Interaction | None:
+    """The call at hand: one's own that lives, one that a colleague asked into, or one that is being wrapped up."""
+    own = session.scalars(
         select(Interaction)
         .where(_mine(user_id), Interaction.channel == "voice", Interaction.state.in_(AT_WORK))
         .order_by(Interaction.state == State.WRAPPING, Interaction.created_at.desc())
         .limit(1)
     ).first()
+    part = open_part(session, user_id) if own is None else None
+    return session.get_one(Interaction, part.interaction_id) if part else own or consulting(session, user_id)
 
 
 def own_call_id(session: Session, user_id: int) -> uuid.UUID | None:
     """The call this agent has at hand, or the one that rings for them."""
-    call = _own_call(session, user_id) or consulting(session, user_id)
+    call = call_at_hand(session, user_id)
     if call:
         return call.id
     pending = select(Offer.interaction_id).where(Offer.user_id == user_id, Offer.state == OfferState.PENDING)
@@ -144,14 +150,20 @@ def own_call_id(session: Session, user_id: int) -> uuid.UUID | None:
 
 
 def call_json(session: Session, interaction: Interaction, user_id: int) -> dict[str, Any]:
-    """A call as this agent's desktop draws it: `since` its state began; `answered_at` the talk, null while it rings."""
-    queue = session.get(Queue, interaction.queue_id) if interaction.queue_id else None
-    wrapping = interaction.state == State.WRAPPING
+    """A call as this agent's desktop draws it: `since` its state began; `answered_at` the talk, null while it rings.
+
+    For whoever handed it on, it is their own wrap-up, wherever the call is by then.
+    """
+    work = own_work(session, interaction.id, user_id)
+    part = work if work is not None and work.role == HANDED_ON else None
+    queue_id = part.queue_id if part else interaction.queue_id
+    queue = session.get(Queue, queue_id) if queue_id else None
+    wrapping = part is not None or interaction.state == State.WRAPPING
     return {
         "interaction_id": str(interaction.id),
         "direction": interaction.direction,
-        "state": interaction.state,
-        "since": _iso(_state_since(session, interaction)),
+        "state": State.WRAPPING.value if part else interaction.state,
+        "since": _iso(part.wrapping_at if part else _state_since(session, interaction)),
         "answered_at": _iso(interaction.answered_at),
         "queue": queue.name if queue else None,
         "customer": customer_json(session.get_one(Customer, interaction.customer_id), interaction.remote_address),
@@ -159,12 +171,19 @@ def call_json(session: Session, interaction: Interaction, user_id: int) -> dict[
         "path": path_of(interaction),
         "why": why(interaction),
         "language": interaction.language,
-        "hangup_requested": interaction.hangup_requested_by is not None,
-        "wrap_up_ends_at": _iso(interaction.wake_at) if wrapping else None,
+        "hangup_requested": part is None and interaction.hangup_requested_by is not None,
+        "wrap_up_ends_at": _iso(part.wrap_until if part else interaction.wake_at) if wrapping else None,
         "wrap_up_mode": queue.wrap_up_mode if queue else WrapUpMode.TIMED.value,
-        "wrap_up_asked": bool(interaction.context.get("wrap_up_asked")),
-        **in_hand(session, interaction, user_id),
+        "wrap_up_asked": work is not None and work.wrap_asked,
+        "outcome": _outcome(interaction, work, user_id),
+        **(NOTHING_IN_HAND if part else in_hand(session, interaction, user_id)),
     }
+
+
+def _outcome(interaction: Interaction, work: Offer | None, user_id: int) -> str | None:
+    """What the agent chose until now; a consulted colleague chooses nothing."""
+    given = interaction.disposition_code if interaction.agent_id == user_id else None
+    return given or (work.disposition_code if work else None)
 
 
 def is_muted(session: Session, interaction_id: uuid.UUID) -> bool:
@@ -197,16 +216,22 @@ def _work_now(session: Session, user_id: int) -> list[dict[str, Any]]:
         .where(_mine(user_id), Interaction.state.in_(AT_WORK))
         .order_by(Interaction.created_at)
     ).all()
-    people = _customers(session, (interaction.customer_id for interaction, _ in rows))
+    found: list[tuple[Interaction, str, datetime | None]] = [
+        (interaction, interaction.state, since or interaction.created_at) for interaction, since in rows
+    ]
+    part = open_part(session, user_id)
+    if part is not None:
+        found.append((session.get_one(Interaction, part.interaction_id), State.WRAPPING.value, part.wrapping_at))
+    people = _customers(session, (interaction.customer_id for interaction, *_ in found))
     return [
         {
             "interaction_id": str(interaction.id),
             "customer": customer_json(people[interaction.customer_id], interaction.remote_address),
             "channel": interaction.channel,
-            "state": interaction.state,
-            "since": _iso(since or interaction.created_at),
+            "state": state,
+            "since": _iso(since),
         }
-        for interaction, since in rows
+        for interaction, state, since in found
     ]
 
 

@@ -176,7 +176,7 @@ def transfer_targets() -> ResponseReturnValue:
 
 @bp.post("/desktop/calls/<uuid:interaction_id>/transfer")
 def transfer(interaction_id: uuid.UUID) -> ResponseReturnValue:
-    """`{to: {agent | queue | flow | number}, warm, note?}` in, `{call}` out: None when it is not here any more."""
+    """`{to: {agent | queue | flow | number}, warm, note?}` in, `{call}` out: one's wrap-up once it is gone."""
     form = parse(TransferForm)
     if form.to.flow is not None and form.to.flow not in dict(_flows()):
         raise Refusal(404, "no_flow", "There is no such flow any more: choose another.")
@@ -185,7 +185,7 @@ def transfer(interaction_id: uuid.UUID) -> ResponseReturnValue:
 
 @bp.post("/desktop/calls/<uuid:interaction_id>/consult/finish")
 def finish_consult(interaction_id: uuid.UUID) -> ResponseReturnValue:
-    """Hand the customer over to whoever was asked: `{call: null}`."""
+    """Hand the customer over to whoever was asked: `{call}`, one's own wrap-up of it, or null."""
     return calls.in_one_transaction(transfers.finish, interaction_id, current_user.id)
 
 

@@ -24,6 +24,8 @@ class ConsultKind(StrEnum):
 
 
 class ConsultState(StrEnum):
+    WAITING = "waiting"
+    """For somebody of a queue who is free: nobody rings yet."""
     RINGING = "ringing"
     TALKING = "talking"
     """With the agent alone: the customer hears music."""
@@ -35,11 +37,19 @@ class ConsultState(StrEnum):
     ENDED = "ended"
 
 
-OPEN_CONSULT = (ConsultState.RINGING, ConsultState.TALKING, ConsultState.JOINED, ConsultState.OUTSIDE)
+OPEN_CONSULT = (
+    ConsultState.WAITING,
+    ConsultState.RINGING,
+    ConsultState.TALKING,
+    ConsultState.JOINED,
+    ConsultState.OUTSIDE,
+)
 
 
 class Consult(Base):
-    """Somebody who is asked into a call: an agent of ours (`user_id`, by an offer of role `consult`) or a number."""
+    """Somebody who is asked into a call: an agent of ours (`user_id`, by an offer of role `consult`), whoever of a
+    queue (`queue_id`) is free first, or a number.
+    """
 
     __tablename__ = "consult"
 
@@ -50,6 +60,8 @@ class Consult(Base):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     number: Mapped[str | None] = mapped_column(Text)
     """E.164."""
+    queue_id: Mapped[int | None] = mapped_column(ForeignKey("queue.id"))
+    """The queue that was asked; `user_id` is then whoever of it rings."""
     offer_id: Mapped[int | None] = mapped_column(ForeignKey("offer.id"))
     state: Mapped[str] = mapped_column(Text, default=ConsultState.RINGING)
     reason: Mapped[str | None] = mapped_column(Text)
@@ -63,10 +75,13 @@ class Consult(Base):
             "uq_consult_open",
             "interaction_id",
             unique=True,
-            postgresql_where=text("state IN ('ringing','talking','joined','outside')"),
+            postgresql_where=text("state IN ('ringing','talking','joined','outside','waiting')"),
         ),
+        Index("ix_consult_waiting", "queue_id", postgresql_where=text("state = 'waiting'")),
         Index("ix_consult_user", "user_id", "state"),
-        CheckConstraint("(user_id IS NULL) <> (number IS NULL)", name="one_target"),
+        CheckConstraint(
+            "((user_id IS NULL) <> (number IS NULL)) OR (queue_id IS NOT NULL AND number IS NULL)", name="one_target"
+        ),
         CheckConstraint("state IN (" + ",".join(f"'{s}'" for s in ConsultState) + ")", name="state"),
     )
 

@@ -110,6 +110,8 @@ class Queue(Base):
     """Per cent of contacts to be answered within `service_level_s`."""
     alerts: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
     """Limits that supervisors are told of: {"waiting": 5, "oldest_wait_s": 120, "service_level": 70, "staffed": 2}."""
+    park_s: Mapped[int] = mapped_column(default=600, server_default=text("600"))
+    """How long a call may be parked before it comes back to whoever parked it."""
 
     __table_args__ = (
         CheckConstraint(_one_of("method", Method), name="method"),
@@ -208,6 +210,8 @@ class AgentState(Base):
     changed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     rest_until: Mapped[datetime | None]
     """Cool-down after wrap-up, whatever queue the work came from."""
+    set_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    """The supervisor who chose this presence, or the next one, for them; None when it was the agent."""
     version: Mapped[int] = mapped_column(default=1)
 
     __table_args__ = (CheckConstraint("presence IN ('available','break','offline')", name="presence"),)
@@ -270,7 +274,8 @@ class Offer(Base):
     queue_id: Mapped[int | None] = mapped_column(ForeignKey("queue.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     role: Mapped[str] = mapped_column(Text, default="primary")
-    """`primary`, or `consult` and `transfer` for their targets."""
+    """`primary`; `consult` for whoever is asked into the call; `handed_on` for an agent's part that is over while the
+    call goes on: they wrap it up, and the interaction knows nothing of it."""
     channel: Mapped[str] = mapped_column(Text, default="voice", server_default="voice")
     """The interaction's, for the capacity of its agent."""
     lane: Mapped[int] = mapped_column(default=0, server_default=text("0"))
@@ -285,6 +290,16 @@ class Offer(Base):
     """By the database's clock."""
     ended_at: Mapped[datetime | None]
     """When it left `pending` for good, or its work was completed."""
+    disposition_code: Mapped[str | None] = mapped_column(Text)
+    """This agent's own outcome: chosen while they talk, final when their work is completed."""
+    wrapping_at: Mapped[datetime | None]
+    """When this agent's wrap-up began."""
+    wrap_until: Mapped[datetime | None]
+    """When the server ends the wrap-up of a part handed on. The last agent's is the interaction's `wake_at`."""
+    wrap_asked: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """The agent said during the talk that they need time after it."""
+    wrap_extended: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """How often the wrap-up was made longer."""
 
     __table_args__ = (
         Index(
@@ -293,14 +308,14 @@ class Offer(Base):
             "role",
             "lane",
             unique=True,
-            postgresql_where=text("state IN ('pending','accepted','wrapping')"),
+            postgresql_where=text("state IN ('pending','accepted','wrapping') AND role <> 'handed_on'"),
         ),
         Index(
             "uq_offer_taken_per_interaction",
             "interaction_id",
             "role",
             unique=True,
-            postgresql_where=text("state IN ('accepted','wrapping')"),
+            postgresql_where=text("state IN ('accepted','wrapping') AND role <> 'handed_on'"),
         ),
         Index(
             "uq_offer_open_call_per_agent",
@@ -318,5 +333,6 @@ class Offer(Base):
         Index("ix_offer_queue", "queue_id", "id"),
         Index("ix_offer_pending", "expires_at", postgresql_where=text("state = 'pending'")),
         Index("ix_offer_interaction", "interaction_id", "id"),
+        Index("ix_offer_wrap_until", "wrap_until", postgresql_where=text("state = 'wrapping'")),
         CheckConstraint("state IN (" + ",".join(f"'{s}'" for s in OfferState) + ")", name="state"),
     )

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -63,7 +64,7 @@ def accept_offer(session: Session, offer_id: int) -> OfferOutcome:
         if offer.state == OfferState.PENDING:
             return OfferOutcome(False, time_out_offer(session, offer_id).offer)
         return OfferOutcome(False, offer)
-    _tell(session, offer, interaction, actor=f"user:{offer.user_id}")
+    tell_end(session, offer, interaction, actor=f"user:{offer.user_id}")
     consult = consults.consult_of_offer(session, offer.id)
     if consult is not None:
         consults.answered(session, interaction, consult)  # the customer is in the conversation already
@@ -81,7 +82,7 @@ def _release_the_others(session: Session, offer: Offer, interaction: Interaction
     for other in _ringing(session, interaction.id):
         if other.role == offer.role and _end(session, other, OfferState.RESCINDED, "taken"):
             _stop_ringing(session, other)
-            _tell(session, other, interaction, actor="system")
+            tell_end(session, other, interaction, actor="system")
             work_ended(session, other.user_id, handled=False)
 
 
@@ -120,7 +121,7 @@ def cancel_offers(session: Session, interaction_id: uuid.UUID, reason: str) -> l
     canceled = [offer for offer in ringing if _end(session, offer, OfferState.CANCELED, reason)]
     for offer in canceled:
         _stop_ringing(session, offer)
-        _tell(session, offer, interaction, actor="system")
+        tell_end(session, offer, interaction, actor="system")
         work_ended(session, offer.user_id, handled=False)
     if canceled:
         request_dispatch(session)
@@ -132,18 +133,18 @@ def close_accepted_offer(
 ) -> Offer | None:
     """Move the accepted (or wrapping) offer of an interaction on to wrapping, completed or canceled."""
     before = [OfferState.ACCEPTED] if to is OfferState.WRAPPING else [OfferState.ACCEPTED, OfferState.WRAPPING]
-    ended_at = None if to is OfferState.WRAPPING else func.clock_timestamp()
+    now: dict[str, Any] = {"wrapping_at" if to is OfferState.WRAPPING else "ended_at": func.clock_timestamp()}
     offer_id = session.execute(
         update(Offer)
         .where(Offer.interaction_id == interaction.id, Offer.role == "primary", Offer.state.in_(before))
-        .values(state=to.value, reason=reason, ended_at=ended_at)
+        .values(state=to.value, reason=reason, **now)
         .returning(Offer.id)
         .execution_options(synchronize_session=False)
     ).scalar()
     if offer_id is None:
         return None
     offer = session.get_one(Offer, offer_id, populate_existing=True)
-    _tell(session, offer, interaction, actor="system")
+    tell_end(session, offer, interaction, actor="system")
     return offer
 
 
@@ -153,7 +154,7 @@ def _give_back(session: Session, offer_id: int, to: OfferState, reason: str, act
     if not _end(session, offer, to, reason):
         return OfferOutcome(False, offer)
     _stop_ringing(session, offer)
-    _tell(session, offer, interaction, actor=actor or f"user:{offer.user_id}")
+    tell_end(session, offer, interaction, actor=actor or f"user:{offer.user_id}")
     consult = consults.consult_of_offer(session, offer.id)
     if consult is not None:
         consults.left(session, interaction, consult, reason)
@@ -268,7 +269,10 @@ def _would_cascade(session: Session, offer: Offer) -> bool:
     return True
 
 
-def _tell(session: Session, offer: Offer, interaction: Interaction, *, actor: str) -> None:
+def tell_end(
+    session: Session, offer: Offer, interaction: Interaction, *, actor: str, reason: str | None = None
+) -> None:
+    """Write into the log how an offer ended, or that its agent wraps up; `reason` where it is not the offer's own."""
     queue = session.get(Queue, offer.queue_id) if offer.queue_id else None
     events.record(
         session,
@@ -282,5 +286,5 @@ def _tell(session: Session, offer: Offer, interaction: Interaction, *, actor: st
         user_id=offer.user_id,
         queue=queue.name if queue else None,
         state=offer.state,
-        reason=offer.reason,
+        reason=reason or offer.reason,
     )

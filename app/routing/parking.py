@@ -80,8 +80,14 @@ def parked_calls(session: Session, user_id: int) -> list[Interaction]:
 
 
 def _occupy(session: Session, interaction: Interaction, user_id: int) -> None:
-    """The call is the agent's work from now on. Their one open call (a unique index) decides between two clicks."""
+    """The call is the agent's work from now on. Their one open call (a unique index) decides between two clicks.
+
+    What they chose as its outcome before they parked it still counts.
+    """
     now = database_now(session)
+    before = select(Offer.disposition_code).where(
+        Offer.interaction_id == interaction.id, Offer.user_id == user_id, Offer.reason == "parked"
+    )
     offer = insert(Offer).values(
         interaction_id=interaction.id,
         user_id=user_id,
@@ -90,6 +96,7 @@ def _occupy(session: Session, interaction: Interaction, user_id: int) -> None:
         state=OfferState.ACCEPTED.value,
         created_at=now,
         expires_at=now,
+        disposition_code=session.scalars(before.order_by(Offer.id.desc()).limit(1)).first(),
     )
     if session.execute(offer.on_conflict_do_nothing().returning(Offer.id)).first() is None:
         raise Refusal(409, "busy", "You have another call at hand: finish it first.")

@@ -20,13 +20,11 @@ from app.routing.consults import close_of, hand_over, open_consult
 from app.routing.dispatch import request_dispatch
 from app.routing.enqueue import enqueue_interaction
 from app.routing.in_hand import ConsultState
-from app.routing.models import OfferState, Queue, QueueMember, WrapUpMode
+from app.routing.models import OfferState, Queue, QueueMember
 from app.routing.offers import cancel_offers, close_accepted_offer
+from app.routing.parts import hand_on, part_ended, taken_offer, wrap_up_s
 from app.routing.presence import live_phone, work_ended
 
-WRAP_UP_S = 60
-"""For calls that came from no queue."""
-LONGEST_WRAP_UP_S = 3600
 AGENT_LOST_S = 15
 """How long a lost agent has to come back."""
 REJOIN_S = 8
@@ -136,7 +134,9 @@ def agent_rejoined(session: Session, interaction_id: uuid.UUID, user_id: int) ->
 
 
 def give_up_agent(session: Session, interaction: Interaction) -> None:
-    """The lost agent did not come back in time: their offer closes and the customer goes to the front of the queue.
+    """The lost agent did not come back in time: their part ends and the customer goes to the front of the queue.
+
+    Should they come back soon after, they find its wrap-up.
 
     Whoever the agent had asked into the call, and who still is there, has the customer instead. A call that came from
     no queue goes to a queue of its agent; without one there is nobody to ask, so it ends.
@@ -144,7 +144,7 @@ def give_up_agent(session: Session, interaction: Interaction) -> None:
     agent_id = interaction.agent_id
     consult = open_consult(session, interaction.id)
     if consult is not None and consult.state in (ConsultState.TALKING, ConsultState.JOINED):
-        close_accepted_offer(session, interaction, OfferState.COMPLETED, "agent_lost")
+        hand_on(session, interaction, "agent_lost")
         hand_over(session, interaction, consult, actor="system", reason="agent_lost")
     elif queue_for(session, interaction, agent_id) is None:
         begin_wrap_up(session, interaction, "agent_lost")
@@ -152,10 +152,10 @@ def give_up_agent(session: Session, interaction: Interaction) -> None:
         return
     else:
         close_of(session, interaction, "agent_lost")
-        close_accepted_offer(session, interaction, OfferState.COMPLETED, "agent_lost")
+        hand_on(session, interaction, "agent_lost")
         wait_again(session, interaction, agent_id, reason="agent_lost", priority_min=FRONT_MIN)
     if agent_id is not None:
-        work_ended(session, agent_id, handled=True)
+        part_ended(session, agent_id)
 
 
 def wait_again(
@@ -182,11 +182,9 @@ def wait_again(
 
 
 def begin_wrap_up(session: Session, interaction: Interaction, reason: str) -> bool:
-    """The talking is over: the agent has the queue's wrap-up time for notes and an outcome (`wrap_up_limit_s`)."""
-    queue = session.get(Queue, interaction.queue_id) if interaction.queue_id else None
-    asked = bool(interaction.context.get("wrap_up_asked"))
-    mode = WrapUpMode(queue.wrap_up_mode) if queue else WrapUpMode.TIMED
-    limit_s = wrap_up_limit_s(mode, queue.wrap_up_s if queue else WRAP_UP_S, asked=asked)
+    """The talking is over: the agent has the queue's wrap-up time for notes and an outcome (`parts.wrap_up_s`)."""
+    offer = taken_offer(session, interaction)
+    limit_s = wrap_up_s(session, interaction.queue_id, asked=offer is not None and offer.wrap_asked)
     ends_at = database_now(session) + timedelta(seconds=limit_s)
     if not move(session, interaction, State.WRAPPING, actor="system", reason=reason, wake_at=ends_at):
         return False
@@ -195,25 +193,14 @@ def begin_wrap_up(session: Session, interaction: Interaction, reason: str) -> bo
     return True
 
 
-def wrap_up_limit_s(mode: WrapUpMode, limit_s: int, *, asked: bool) -> int:
-    """How long after the talk the server ends the wrap-up: 0 is with its next tick.
-
-    `optional` and `on_request` have none unless the agent asked for it; `discretionary` is the agent's own to end, and
-    its long limit only keeps work from being stuck (A-5).
-    """
-    if mode is WrapUpMode.DISCRETIONARY:
-        return LONGEST_WRAP_UP_S
-    if mode in (WrapUpMode.OPTIONAL, WrapUpMode.ON_REQUEST) and not asked:
-        return 0
-    return limit_s
-
-
 def end_work(session: Session, interaction: Interaction, *, actor: str, reason: str | None = None) -> bool:
     """Wrap-up is done: the interaction and its offer are completed, the agent is free or takes the chosen presence."""
     agent_id = interaction.agent_id
     if not move(session, interaction, State.COMPLETED, actor=actor, reason=reason):
         return False
-    close_accepted_offer(session, interaction, OfferState.COMPLETED, reason)
+    offer = close_accepted_offer(session, interaction, OfferState.COMPLETED, reason)
+    if offer is not None:
+        offer.disposition_code = interaction.disposition_code
     if agent_id is not None:
         queue = session.get(Queue, interaction.queue_id) if interaction.queue_id else None
         work_ended(session, agent_id, handled=True, rest_s=queue.rest_s if queue else 0)

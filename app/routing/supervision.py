@@ -19,11 +19,10 @@ from app.forms import Refusal
 from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction, move
 from app.routing.consults import close_of, enqueue
-from app.routing.dispatch import request_dispatch
 from app.routing.in_hand import Supervision, SupervisionMode
 from app.routing.models import Offer, OfferState
-from app.routing.offers import close_accepted_offer
-from app.routing.presence import live_phone, work_ended
+from app.routing.parts import hand_on, part_ended
+from app.routing.presence import live_phone
 from app.routing.reserve import has_call
 
 TALKING = (State.ACTIVE, State.HELD)
@@ -170,10 +169,12 @@ def _settle(session: Session, interaction: Interaction, there: Supervision) -> N
 
 
 def _take_over(session: Session, interaction: Interaction, there: Supervision) -> None:
-    """The call is the supervisor's: first they are heard by all, then the agent's line ends, so nobody is alone."""
+    """The call is the supervisor's: first they are heard by all, then the agent's line ends, so nobody is alone; they
+    wrap up their own part.
+    """
     before = interaction.agent_id
     close_of(session, interaction, "taken_over")
-    close_accepted_offer(session, interaction, OfferState.COMPLETED, "taken_over")
+    hand_on(session, interaction, "taken_over")
     now = database_now(session)
     own = insert(Offer).values(
         interaction_id=interaction.id,
@@ -195,8 +196,7 @@ def _take_over(session: Session, interaction: Interaction, there: Supervision) -
     _tell_call(session, interaction, "supervisor.took_over", actor, users, agent=before)
     if before is not None:
         enqueue(session, "voice.let_go", interaction, user_id=before)
-        work_ended(session, before, handled=True)
-        request_dispatch(session)
+        part_ended(session, before)
 
 
 def _send_away(session: Session, interaction: Interaction, there: Supervision) -> None:

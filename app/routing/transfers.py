@@ -21,12 +21,11 @@ from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction, move
 from app.routing import consults
 from app.routing.consults import enqueue, open_consult
-from app.routing.dispatch import request_dispatch
 from app.routing.enqueue import enqueue_interaction
 from app.routing.in_hand import Consult, ConsultKind, ConsultState
-from app.routing.models import OfferState, Queue
-from app.routing.offers import close_accepted_offer
-from app.routing.presence import agent_state, work_ended
+from app.routing.models import Queue
+from app.routing.parts import hand_on, part_ended
+from app.routing.presence import agent_state
 from app.routing.release import queue_for
 from app.routing.reserve import free_members, hold_if_free, make_offer
 from app.routing.supervision import send_supervisors_away
@@ -51,7 +50,7 @@ def to_queue(session: Session, interaction_id: uuid.UUID, user_id: int, key: str
     _let_go(session, interaction, user_id, note, {"queue": queue.name})
     enqueue_interaction(session, interaction, queue, actor=f"user:{user_id}", reason="transferred")
     enqueue(session, "voice.back_to_queue", interaction, reason="transferred")
-    _is_free_again(session, user_id)
+    part_ended(session, user_id)
 
 
 def to_agent(session: Session, interaction_id: uuid.UUID, user_id: int, target: int, note: str | None = None) -> None:
@@ -69,7 +68,7 @@ def to_agent(session: Session, interaction_id: uuid.UUID, user_id: int, target: 
     _refuse_unless_free(session, colleague)
     _let_go(session, interaction, user_id, note, {"agent": colleague.name})
     _ring_from(session, interaction, user_id, colleague, queue)
-    _is_free_again(session, user_id)
+    part_ended(session, user_id)
 
 
 def to_flow(session: Session, interaction_id: uuid.UUID, user_id: int, flow: str, note: str | None = None) -> None:
@@ -79,7 +78,7 @@ def to_flow(session: Session, interaction_id: uuid.UUID, user_id: int, flow: str
     _let_go(session, interaction, user_id, note, {"flow": flow})
     move(session, interaction, State.IN_FLOW, actor=f"user:{user_id}", reason="transferred", agent_id=None)
     enqueue(session, "voice.to_flow", interaction, flow=flow, turn=interaction.version)
-    _is_free_again(session, user_id)
+    part_ended(session, user_id)
 
 
 def to_number(session: Session, interaction_id: uuid.UUID, user_id: int, number: str, note: str | None = None) -> None:
@@ -93,7 +92,7 @@ def to_number(session: Session, interaction_id: uuid.UUID, user_id: int, number:
     enqueue(session, "voice.hold", interaction)
     enqueue(session, "voice.let_go", interaction, user_id=user_id)
     enqueue(session, "voice.ring_third", interaction, consult_id=consult.id)
-    _is_free_again(session, user_id)
+    part_ended(session, user_id)
 
 
 # --- after a word ---------------------------------------------------------------------------------------------------
@@ -156,17 +155,17 @@ def join_all(session: Session, interaction_id: uuid.UUID, user_id: int) -> Consu
 
 
 def finish(session: Session, interaction_id: uuid.UUID, user_id: int) -> None:
-    """The customer is theirs now, and the agent who asked is free."""
+    """The customer is theirs now, and the agent who asked wraps up their own part."""
     interaction = own_call(session, interaction_id, user_id)
     consult = _talking_consult(session, interaction)
     hand_to(session, interaction, consult, reason="handed_over", actor=f"user:{user_id}")
-    _is_free_again(session, user_id)
+    part_ended(session, user_id)
 
 
 def hand_to(session: Session, interaction: Interaction, consult: Consult, *, reason: str, actor: str) -> None:
     """Put the one who was asked in the agent's place."""
     before = interaction.agent_id
-    close_accepted_offer(session, interaction, OfferState.COMPLETED, reason)
+    hand_on(session, interaction, reason)
     send_supervisors_away(session, interaction)
     consults.hand_over(session, interaction, consult, actor=actor, reason=reason)
     if before is not None:
@@ -212,9 +211,11 @@ _BUSY = N_("Your colleague has just been given another call. The customer is sti
 
 
 def _let_go(session: Session, interaction: Interaction, user_id: int, note: str | None, to: dict[str, str]) -> None:
-    """The agent's part in the call ends here; what they wanted to pass on is kept, and the log says where it goes."""
+    """The agent's part in the call ends here and they wrap it up; what they wanted to pass on is kept, and the log says
+    where it goes.
+    """
     _keep_words(session, interaction, user_id, note)
-    close_accepted_offer(session, interaction, OfferState.COMPLETED, "transferred")
+    hand_on(session, interaction, "transferred")
     send_supervisors_away(session, interaction)
     events.record(
         session,
@@ -290,11 +291,6 @@ def _ring_from(session: Session, interaction: Interaction, user_id: int, colleag
     ring_s = queue.ring_s
     if not make_offer(session, interaction, colleague.id, role="primary", queue=queue, ring_s=ring_s, actor=actor):
         raise Refusal(409, "agent_busy", _BUSY)
-
-
-def _is_free_again(session: Session, user_id: int) -> None:
-    work_ended(session, user_id, handled=True)
-    request_dispatch(session)
 
 
 def _hold_for(session: Session, interaction: Interaction, user_id: int, kind: ConsultKind) -> None:

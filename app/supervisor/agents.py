@@ -1,4 +1,4 @@
-"""The agents of the floor: what each does, since when, and with whom. Five queries, however many there are."""
+"""The agents of the floor: what each does, since when, and with whom. Six queries, however many there are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import Row, func, literal, null, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.entry import AGENT
@@ -17,6 +17,7 @@ from app.interactions.models import Interaction, Segment, State
 from app.routing.dispatch import is_live
 from app.routing.in_hand import Supervision
 from app.routing.models import AgentSession, AgentState, Offer, OfferState, Presence, QueueMember
+from app.routing.parts import ROLE as HANDED_ON
 
 AT_WORK = (State.ACTIVE, State.HELD, State.AGENT_LOST, State.WRAPPING)
 
@@ -158,9 +159,33 @@ def _queues_of(session: Session) -> dict[int, list[int]]:
 
 
 def _work(session: Session, agent_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
-    """What each has at hand, oldest first."""
+    """What each has at hand, oldest first; whoever handed a call on wraps up their own part of it."""
     mine = Interaction.agent_id.in_(agent_ids) & Interaction.state.in_(AT_WORK)
-    return _by_agent(session.execute(_contacts(Interaction.agent_id).where(mine)))
+    found = _by_agent(session.execute(_contacts(Interaction.agent_id).where(mine)))
+    for user_id, parts in _by_agent(session.execute(_parts())).items():
+        found.setdefault(user_id, []).extend(parts)
+    return found
+
+
+def _parts() -> Any:
+    wraps = (Offer.role == HANDED_ON) & (Offer.state == OfferState.WRAPPING)
+    return (
+        select(
+            Offer.user_id.label("agent_id"),
+            Interaction.id,
+            literal(State.WRAPPING.value).label("state"),
+            Interaction.channel,
+            Interaction.direction,
+            Offer.queue_id,
+            Interaction.remote_address,
+            null().label("help"),
+            Customer.name,
+            Offer.wrapping_at.label("started_at"),
+        )
+        .join(Interaction, Interaction.id == Offer.interaction_id)
+        .join(Customer, Customer.id == Interaction.customer_id)
+        .where(wraps)
+    )
 
 
 def _ringing(session: Session) -> dict[int, list[dict[str, Any]]]:

@@ -30,7 +30,9 @@ class PullForm(Form):
 
 
 class CompleteForm(Form):
-    """Without an outcome: the one of a wrap-up that ran out."""
+    """Without an outcome: the one of a wrap-up that ran out. `agent_id`: whose, of a call that was handed on."""
+
+    agent_id: Id | None = None
 
     code: Annotated[Words, StringConstraints(min_length=1, max_length=60)] | None = None
 

@@ -11,14 +11,15 @@ from sqlalchemy.orm import Session
 from app import events, jobs
 from app.accounts.models import User
 from app.forms import BadInput, Refusal
-from app.interactions.models import WRAP_UP_TIMEOUT, Disposition, Interaction, State
+from app.interactions import wrap_up
+from app.interactions.models import Disposition, Interaction, State
 from app.interactions.move import lock_interaction, move
 from app.routing.consults import close_of
 from app.routing.enqueue import enqueue_interaction
 from app.routing.models import AgentState, Offer, OfferState, Presence, Queue
-from app.routing.offers import close_accepted_offer, rescind_offer
-from app.routing.presence import agent_state, at_desk, set_presence, work_ended
-from app.routing.release import end_work
+from app.routing.offers import rescind_offer
+from app.routing.parts import hand_on, part_ended
+from app.routing.presence import agent_state, at_desk, set_presence
 from app.routing.reserve import hold_if_free, make_offer
 from app.routing.supervision import send_supervisors_away
 from app.words import N_
@@ -123,24 +124,23 @@ def _ring(session: Session, interaction: Interaction, agent_id: int, queue: Queu
     return offer
 
 
-def force_complete(session: Session, interaction_id: uuid.UUID, code: str | None, *, by: int) -> Interaction:
+def force_complete(
+    session: Session, interaction_id: uuid.UUID, code: str | None, agent_id: int | None = None, *, by: int
+) -> Interaction | Offer:
     """End a wrap-up that its agent left open, with an outcome or the one of a wrap-up that ran out. Twice is once.
 
-    Refuses with 400 for an outcome that is none, 404, and 409 while the call is not over.
+    `agent_id`: whose, where somebody handed the call on and wraps up their own part. Refuses with 400 for an outcome
+    that is none, 404, and 409 while the call is not over.
     """
     interaction = _contact(session, interaction_id)
-    if interaction.state == State.COMPLETED:
-        return interaction
-    if interaction.state != State.WRAPPING:
-        raise Refusal(409, "not_over", "There is no wrap-up to end: the call is not over yet, or had none.")
     if code is not None and not session.scalars(select(Disposition).where(Disposition.code == code)).first():
         raise BadInput("code", "There is no such outcome any more: choose one of the list.")
-    agent_id = interaction.agent_id
-    interaction.disposition_code = interaction.disposition_code or code or WRAP_UP_TIMEOUT
-    session.flush()
-    end_work(session, interaction, actor=f"user:{by}", reason="completed_by_supervisor")
-    _tell(session, "supervisor.completed", interaction, by, agent_id, code=interaction.disposition_code)
-    return interaction
+    try:
+        return wrap_up.force_complete(session, interaction.id, by, agent_id=agent_id, code=code)
+    except wrap_up.WrapUpRefused as refused:
+        raise Refusal(
+            409, "not_over", "There is no wrap-up to end: the call is not over yet, or had none."
+        ) from refused
 
 
 def _contact(session: Session, interaction_id: uuid.UUID) -> Interaction:
@@ -167,15 +167,15 @@ def _stop_the_ringing(session: Session, interaction: Interaction) -> None:
 
 
 def _end_the_talk(session: Session, interaction: Interaction) -> None:
-    """The agent's part ends; `voice.back_to_queue` then ends their leg and has the caller wait."""
+    """The agent's part ends, and they wrap it up; `voice.back_to_queue` then ends their leg and has the caller wait."""
     if interaction.direction != "inbound" or interaction.channel != "voice":
         raise Refusal(409, "wrong_kind", "Only callers can be sent back to a queue. Ask the agent to end this one.")
     agent_id = interaction.agent_id
     close_of(session, interaction, "requeued")
     send_supervisors_away(session, interaction)
-    close_accepted_offer(session, interaction, OfferState.COMPLETED, "requeued")
+    hand_on(session, interaction, "requeued")
     if agent_id is not None:
-        work_ended(session, agent_id, handled=True)
+        part_ended(session, agent_id)
 
 
 def _tell(

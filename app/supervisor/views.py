@@ -97,10 +97,10 @@ def pull(interaction_id: uuid.UUID) -> ResponseReturnValue:
 
 @bp.post("/interactions/<uuid:interaction_id>/complete")
 def complete(interaction_id: uuid.UUID) -> ResponseReturnValue:
-    """`{code?}` in, `{state, code}` out."""
+    """`{code?, agent_id?}` in, `{state, code}` out; `agent_id` is whose wrap-up, where the call was handed on."""
     form = parse(CompleteForm)
     with unit_of_work() as session:
-        done = steer.force_complete(session, interaction_id, form.code, by=current_user.id)
+        done = steer.force_complete(session, interaction_id, form.code, form.agent_id, by=current_user.id)
         return {"state": done.state, "code": done.disposition_code}
 
 

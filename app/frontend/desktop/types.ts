@@ -103,7 +103,10 @@ export interface Call {
   wrap_up_ends_at: string | null;
   wrap_up_mode?: "optional" | "discretionary" | "timed" | "timed_no_exit" | "on_request";
   wrap_up_asked?: boolean;
-  role?: "agent" | "consult";
+  /** `handed_on`: it is with somebody else, and one's own part of it is wrapped up. */
+  role?: "agent" | "consult" | "handed_on";
+  /** The code chosen until now. */
+  outcome?: string | null;
   consult?: Consult | null;
   supervisors?: Supervisor[];
   help?: { at: string; note: string | null } | null;

@@ -1,6 +1,6 @@
 /** How the call ended, chosen by typing two letters. Can be filled in while the call still runs; finished when it is over. */
 import { byId, h, setText, show } from "../lib/dom.ts";
-import { call as request } from "../lib/http.ts";
+import { call as request, Refusal } from "../lib/http.ts";
 import { t } from "../lib/texts.ts";
 import { toast } from "../lib/toast.ts";
 import type { Drafts } from "./drafts.ts";
@@ -44,6 +44,7 @@ export class WrapUp {
   private chosen: Disposition | null = null;
   private at = 0;
   private call: Call | null = null;
+  private keeping: Promise<void> = Promise.resolve();
 
   constructor(drafts: Drafts, finished: () => void) {
     this.drafts = drafts;
@@ -52,6 +53,7 @@ export class WrapUp {
       if (this.call) drafts.keep(this.call.customer.id, "wrap", this.note.value);
     });
     this.input.addEventListener("input", () => {
+      if (this.chosen) this.keep(null);
       this.chosen = null;
       this.at = 0;
       this.drawList(true);
@@ -67,9 +69,9 @@ export class WrapUp {
   draw(call: Call | null, dispositions: Disposition[]): void {
     const isAnother = call?.interaction_id !== this.call?.interaction_id;
     this.call = call;
-    if (isAnother) this.reset();
-    if (isAnother && call) void this.recallNote(call);
     this.dispositions = dispositions;
+    if (isAnother) this.reset();
+    if (isAnother && call) this.recall(call);
     if (call?.wrap_up_ends_at) this.left.dataset["until"] = call.wrap_up_ends_at;
     else delete this.left.dataset["until"];
     if (!call?.wrap_up_ends_at) setText(this.left, "");
@@ -96,6 +98,7 @@ export class WrapUp {
     this.done.disabled = true;
     const note = this.note.value.trim();
     await this.drafts.pause(call.customer.id, "wrap");
+    await this.keeping;
     try {
       await request("POST", `/desktop/interactions/${call.interaction_id}/wrap-up`, {
         code: chosen.code,
@@ -114,6 +117,27 @@ export class WrapUp {
     this.chosen = null;
     this.input.value = this.note.value = "";
     this.drawList(false);
+  }
+
+  /** What was chosen before a reload, or in another browser. */
+  private recall(call: Call): void {
+    this.chosen = this.dispositions.find((one) => one.code === call.outcome) ?? null;
+    this.input.value = this.chosen?.label ?? "";
+    void this.recallNote(call);
+  }
+
+  /** A choice is kept at once, so that it counts even if the time runs out before it is finished. */
+  private keep(code: string | null): void {
+    const { call } = this;
+    if (!call || call.role === "consult") return;
+    const path = `/desktop/interactions/${call.interaction_id}/outcome`;
+    this.keeping = this.keeping
+      .then(() => request("PUT", path, { code }))
+      .then(() => undefined)
+      .catch((error: unknown) => {
+        // Nothing is lost yet: it is sent again when the agent finishes.
+        if (!(error instanceof Refusal && error.status === 403)) toast((error as Error).message, { error: true });
+      });
   }
 
   /** What was begun before a reload, or in another browser, unless something was typed meanwhile. */
@@ -174,6 +198,7 @@ export class WrapUp {
   private choose(disposition: Disposition): void {
     this.chosen = disposition;
     this.input.value = disposition.label;
+    this.keep(disposition.code);
     this.at = 0;
     this.drawList(false);
   }

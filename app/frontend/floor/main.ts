@@ -136,7 +136,7 @@ async function complete(contact: Contact, agent: Agent): Promise<void> {
     body: [h("p", {}, t("{name} is free at once. They can still write the outcome later.", { name: agent.name }))],
     confirm: t("End the wrap-up"),
   });
-  if (sure) await act(`/supervisor/interactions/${contact.interaction_id}/complete`, {}, t("{name}: done", { name: agent.name }));
+  if (sure) await act(`/supervisor/interactions/${contact.interaction_id}/complete`, { agent_id: agent.id }, t("{name}: done", { name: agent.name }));
 }
 
 async function requeue(contact: Contact): Promise<void> {

@@ -70,9 +70,9 @@ def test_a_consult_is_seen_by_both_until_it_is_over(ana, far_side, sales, ben) -
     with unit_of_work() as session:
         accept_offer(session, offer_of(ben).id)
     assert ana.get("/desktop/state").json["call"]["consult"]["state"] == "talking"
-    done = ana.post(f"/desktop/calls/{call}/consult/finish", {})
-    assert done.json == {"call": None}
-    assert ana.get("/desktop/state").json["call"] is None
+    done = ana.post(f"/desktop/calls/{call}/consult/finish", {}).json["call"]
+    assert (done["state"], done["role"], done["consult"]) == ("wrapping", "handed_on", None)
+    assert ana.get("/desktop/state").json["call"] == done
 
 
 def test_holding_and_taking_back_wait_until_the_colleague_is_gone(ana, far_side, sales, ben) -> None:
@@ -232,3 +232,62 @@ def test_a_supervisor_completes_a_stuck_wrap_up_once_and_no_talk(ana, far_side, 
         with unit_of_work() as session:
             assert force_complete(session, call, 1).disposition_code == WRAP_UP_TIMEOUT
     assert state_of(call) == "completed"
+
+
+def handed_on(ana, sales: int) -> uuid.UUID:
+    """Ana has sent her call to a queue and wraps up her own part of it."""
+    with unit_of_work() as session:
+        factories.disposition(session, "DONE")
+    call = talking(sales)
+    assert ana.post(f"/desktop/calls/{call}/transfer", {"to": {"queue": "support"}}).status_code == 200
+    return call
+
+
+def test_whoever_handed_a_call_on_sees_their_own_wrap_up_of_it(ana, far_side, sales, ben) -> None:
+    call = handed_on(ana, sales)
+    state = ana.get("/desktop/state").json
+    mine = state["call"]
+    assert (mine["state"], mine["role"], mine["queue"], mine["outcome"]) == ("wrapping", "handed_on", "Sales", None)
+    assert mine["wrap_up_ends_at"] is not None
+    assert [(each["interaction_id"], each["state"]) for each in state["work"]["now"]] == [(str(call), "wrapping")]
+    assert state["me"]["reachability"]["routing_status"] == "wrapping"
+    assert (
+        ana.post(f"/desktop/interactions/{call}/wrap-up/extend", {}).json["wrap_up_ends_at"] > mine["wrap_up_ends_at"]
+    )
+    assert ana.post(f"/desktop/interactions/{call}/wrap-up", {"code": "DONE"}).json == {"state": "completed"}
+    assert ana.get("/desktop/state").json["call"] is None
+    assert state_of(call) == "queued"
+
+
+def test_the_floor_shows_a_part_and_a_supervisor_ends_it(ana, boss, far_side, sales, ben) -> None:
+    call = handed_on(ana, sales)
+    [agent] = [each for each in boss.get("/supervisor/floor").json["agents"] if each["name"] == "Ana"]
+    assert agent["status"] == "wrapping"
+    assert [(each["interaction_id"], each["state"]) for each in agent["work"]] == [(str(call), "wrapping")]
+    path = f"/supervisor/interactions/{call}/complete"
+    assert boss.post(path, {}).status_code == 409, "the call itself is not over"
+    assert boss.post(path, {"agent_id": 999_999}).status_code == 409
+    reply = boss.post(path, {"agent_id": ana.user_id})
+    assert reply.json == {"state": "completed", "code": WRAP_UP_TIMEOUT}
+    assert ana.get("/desktop/state").json["call"] is None
+
+
+@pytest.mark.parametrize("body", [{}, {"code": ""}, {"code": "x" * 61}, {"code": ["DONE"]}, {"code": "NONE"}, None])
+def test_an_outcome_that_is_none_is_refused_by_field(ana, far_side, sales, body) -> None:
+    call = talking(sales)
+    assert ana.put(f"/desktop/interactions/{call}/outcome", body).status_code == 400
+
+
+def test_an_outcome_chosen_during_the_call_is_there_after_a_reload_and_at_wrap_up(ana, bo, far_side, sales) -> None:
+    with unit_of_work() as session:
+        factories.disposition(session, "DONE")
+    call = talking(sales)
+    path = f"/desktop/interactions/{call}/outcome"
+    assert ana.put(path, {"code": "DONE"}).status_code == 204
+    assert ana.get("/desktop/state").json["call"]["outcome"] == "DONE"
+    assert bo.put(path, {"code": "DONE"}).status_code == 403
+    assert ana.put(f"/desktop/interactions/{uuid.uuid4()}/outcome", {"code": "DONE"}).status_code == 404
+    caller_hangs_up(call)
+    assert ana.get("/desktop/state").json["call"]["outcome"] == "DONE"
+    assert ana.put(path, {"code": None}).status_code == 204
+    assert ana.get("/desktop/state").json["call"]["outcome"] is None

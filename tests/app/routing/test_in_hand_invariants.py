@@ -17,14 +17,14 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.db import unit_of_work
 from app.forms import Refusal
 from app.interactions.models import TERMINAL, Interaction, Segment, State
 from app.interactions.move import lock_interaction
-from app.interactions.wrap_up import finish_wrap_up, force_complete
+from app.interactions.wrap_up import choose_outcome, finish_wrap_up, force_complete
 from app.routing import consults, expire, parking, supervision, transfers
 from app.routing.consults import open_consult
 from app.routing.dispatch import dispatch
@@ -100,6 +100,8 @@ class Hands(RuleBasedStateMachine):
             interaction = session.get_one(Interaction, call)
             if interaction.wake_at is not None:
                 reach_deadline(session, interaction)
+            parts = update(Offer).where(Offer.interaction_id == call, Offer.role == "handed_on")
+            session.execute(parts.values(wrap_until=func.clock_timestamp()))
         for ask in (expire.expire_waits, expire.expire_lost_agents, expire.expire_parking, expire.expire_wrap_up_times):
             with unit_of_work() as session:
                 ask(session)
@@ -149,7 +151,10 @@ class Hands(RuleBasedStateMachine):
             lambda s: agent_rejoined(s, call, agent),
             lambda s: caller_gone(s, call),
             lambda s: finish_wrap_up(s, call, agent, "SALE"),
+            lambda s: finish_wrap_up(s, call, other, "SALE"),
+            lambda s: choose_outcome(s, call, agent, "SALE"),
             lambda s: force_complete(s, call, self.supervisor),
+            lambda s: force_complete(s, call, self.supervisor, agent_id=other),
         ]
         return chance.choice(deeds)
 
@@ -165,6 +170,8 @@ class Hands(RuleBasedStateMachine):
             _assert_story(call, [each for each in segments if each.interaction_id == call.id])
             _assert_place(call, [each for each in offers if each.interaction_id == call.id])
             _assert_asked(call, [each for each in asked if each.interaction_id == call.id], offers)
+        for offer in offers:
+            _assert_part(offer)
         for agent in {offer.user_id for offer in offers}:
             own = [offer for offer in offers if offer.user_id == agent and offer.state in OPEN_OFFER]
             assert len(own) <= 1, "A-2: two calls in one pair of hands"
@@ -230,6 +237,19 @@ def _assert_place(call: Interaction, offers: list[Offer]) -> None:
     assert (call.agent_id is not None) == (wanted is not None) or call.state in TERMINAL
     if call.state in NEEDS_A_DEADLINE:
         assert call.wake_at is not None, "A-5"
+
+
+def _assert_part(offer: Offer) -> None:
+    """Whoever handed a call on wraps up with a limit, and ends with an outcome: A-5 and A-12 of their own part."""
+    if offer.role != "handed_on":
+        return
+    assert offer.state in (OfferState.WRAPPING, OfferState.COMPLETED)
+    assert offer.wrapping_at is not None
+    if offer.state == OfferState.WRAPPING:
+        assert offer.wrap_until is not None, "A-5"
+    else:
+        assert offer.ended_at is not None
+        assert offer.disposition_code, "A-12"
 
 
 def _assert_asked(call: Interaction, asked: list[Consult], offers: list[Offer]) -> None:

@@ -213,7 +213,7 @@ def test_an_agent_who_stays_away_loses_the_customer_to_the_front_of_the_queue(
     assert [offer.interaction_id for offer in dispatch(session)] == [talk.id]
     assert longest.state == "queued"
     offers = session.scalars(select(Offer).where(Offer.user_id == ana.id)).all()
-    assert [(offer.state, offer.reason) for offer in offers] == [("completed", "agent_lost")]
+    assert [(offer.role, offer.state, offer.reason) for offer in offers] == [("handed_on", "wrapping", "agent_lost")]
 
 
 def test_an_agent_who_comes_back_too_late_does_not_get_the_call_again(

@@ -70,11 +70,11 @@ def test_who_listened_untold_is_told_when_they_begin_to_coach(scene: Scene, sess
     assert events_named(session, "supervisor.changed")[-1].data["mode"] == "coach"
 
 
-def test_who_takes_over_is_the_agent_and_the_agent_is_free(scene: Scene, session: Session) -> None:
+def test_who_takes_over_is_the_agent_and_the_agent_wraps_up(scene: Scene, session: Session) -> None:
     joins(scene, TAKE_OVER)
     assert (scene.state(), scene.call.agent_id) == ("active", scene.ben.id)
     assert scene.offers_of(scene.ben) == ["primary accepted"]
-    assert scene.offers_of(scene.ana) == []
+    assert scene.offers_of(scene.ana) == ["handed_on wrapping"]
     assert voice_jobs(session)[-3:] == ["supervise", "end_hold", "let_go"], "heard by all before the agent is gone"
 
 

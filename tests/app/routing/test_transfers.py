@@ -14,7 +14,7 @@ from app.accounts.models import User
 from app.db import database_now
 from app.forms import BadInput, Refusal
 from app.interactions.models import TRANSFERRED, Interaction, Segment
-from app.interactions.wrap_up import expire_wrap_ups
+from app.interactions.wrap_up import expire_wrap_ups, finish_wrap_up
 from app.routing import consults, expire, parking, release, transfers
 from app.routing.consults import open_consult
 from app.routing.dispatch import dispatch
@@ -73,7 +73,7 @@ def test_a_customer_sent_to_a_queue_keeps_place_and_priority(scene: Scene, sessi
     transfers.to_queue(session, scene.call.id, scene.ana.id, "support", "wants a refund")
     assert scene.state() == "queued"
     assert (scene.call.queue_id, scene.call.virtual_start, scene.call.priority_min) == (scene.support.id, began, 5)
-    assert scene.offers_of(scene.ana) == []
+    assert scene.offers_of(scene.ana) == ["handed_on wrapping"]
     (offer,) = dispatch(session)
     assert offer.user_id == scene.ben.id
     assert scene.call.context["handed"] == {"by": "Ana", "by_id": scene.ana.id, "note": "wants a refund"}
@@ -178,7 +178,7 @@ def test_a_finished_consult_makes_the_colleague_the_agent(scene: Scene, session:
     transfers.finish(session, scene.call.id, scene.ana.id)
     assert (scene.state(), scene.call.agent_id) == ("active", scene.ben.id)
     assert scene.offers_of(scene.ben) == ["primary accepted"]
-    assert scene.offers_of(scene.ana) == []
+    assert scene.offers_of(scene.ana) == ["handed_on wrapping"]
     assert voice_jobs(session)[-2:] == ["end_hold", "let_go"], "the customer is taken back before anybody leaves"
     release.caller_gone(session, scene.call.id)
     assert scene.state() == "wrapping"
@@ -242,7 +242,7 @@ def test_a_consulted_number_has_the_customer_once_the_agent_leaves(scene: Scene,
     consults.answered(session, scene.call, consult)
     transfers.finish(session, scene.call.id, scene.ana.id)
     assert (scene.state(), scene.call.agent_id) == ("outside", None)
-    assert scene.offers_of(scene.ana) == []
+    assert scene.offers_of(scene.ana) == ["handed_on wrapping"]
     consults.left(session, scene.call, consult, "left")
     assert scene.state() == "completed"
 
@@ -270,7 +270,7 @@ def test_an_agent_lost_during_a_consult_leaves_the_customer_with_the_colleague(s
     reach_deadline(session, scene.call)
     expire.expire_lost_agents(session)
     assert (scene.state(), scene.call.agent_id) == ("active", scene.ben.id)
-    assert scene.offers_of(scene.ana) == []
+    assert scene.offers_of(scene.ana) == ["handed_on wrapping"]
 
 
 def test_a_queue_is_asked_for_whoever_is_free_there(scene: Scene, session: Session) -> None:
@@ -334,6 +334,7 @@ def test_only_the_calls_own_agent_hands_it_on(scene: Scene, session: Session, wh
 def test_a_call_handed_through_many_hands_is_one_story_without_gaps(scene: Scene, session: Session) -> None:
     scene.talks_with_ben()
     transfers.finish(session, scene.call.id, scene.ana.id)
+    finish_wrap_up(session, scene.call.id, scene.ana.id, make.disposition(session).code)
     parking.park(session, scene.call.id, scene.ben.id)
     parking.unpark(session, scene.call.id, scene.ben.id)
     release.agent_rejoined(session, scene.call.id, scene.ben.id)

@@ -126,7 +126,7 @@ def test_a_warm_transfer_is_heard_as_it_should_be(house: House, ana_and_caller: 
     caller.wait_to_hear(BEN_HZ)
     ben.phone.wait_to_hear(CALLER_HZ)
     assert longest_silence_s(caller.heard) < LONGEST_PAUSE_S, "the customer is never in silence"
-    assert ana.state()["call"] is None
+    wrap_up(house, ana)
     caller.hang_up()
     wrap_up(house, ben)
     assert_nothing_is_lost(house, most_offers=2, most_acceptances=2)
@@ -221,6 +221,7 @@ def test_a_customer_sent_to_a_queue_and_then_a_flow(house: House, ana_and_caller
     does(ana, "transfer", to={"queue": "support"})
     ben.phone.answer()
     talk(caller, ben)
+    wrap_up(house, ana)
     assert read(select(QueueMember).where(QueueMember.queue_id == ben_queue))
     caller.forget_heard()
     does(ben, "transfer", to={"flow": "main"})
@@ -293,7 +294,7 @@ def test_a_supervisor_takes_a_call_over(house: House, ana_and_caller: tuple[Agen
     joins(sam, "take_over")
     sam.phone.answer()
     ana.phone.wait_for("ended")
-    assert ana.state()["call"] is None
+    wrap_up(house, ana)
     talk(caller, sam)
     sam.hang_up()
     caller.wait_for("ended")

@@ -5,6 +5,7 @@ Set TEST_DATABASE_URL to use a server of your own; otherwise the embedded one is
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -17,6 +18,14 @@ from sqlalchemy.orm import Session
 
 from app import db, migrate, postgres, tables
 from app.config import Settings
+from tests.support.applications import made_quickly
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the search for garbage need not look at it again with every test."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 100)
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +50,15 @@ def postgres_server() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def applications() -> Iterator[None]:
+    """Those that tests make share what is dear about them."""
+    with made_quickly():
+        yield
+
+
 @pytest.fixture(scope="session")
-def database_url(postgres_server: str) -> Iterator[str]:
+def database_url(postgres_server: str, applications: None) -> Iterator[str]:
     """A migrated database of this test run's own."""
     name = f"test_{os.getpid()}"
     admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")

@@ -96,7 +96,6 @@ def house(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     made.testing = True
     limiter.enabled = False  # the tests of limits switch it on
     yield made
-    made.config["ENGINE"].dispose()
 
 
 @pytest.fixture

@@ -76,7 +76,6 @@ def test_a_real_house_is_not_given_people_whose_passwords_everybody_knows(settin
     real = create_app(dataclasses.replace(settings, demo=False))
     done = real.test_cli_runner().invoke(args=["seed-demo"])
     assert done.exit_code == 1 and "DEMO=0" in done.output
-    real.config["ENGINE"].dispose()
 
 
 def test_a_person_is_added_with_roles_queues_and_a_made_password(run) -> None:

@@ -65,4 +65,3 @@ def flow_desk(database_url: str, place: Path, flows: Mapping[str, str]) -> Itera
     server.shutdown()
     server.server_close()
     db.request_session.remove()
-    app.config["ENGINE"].dispose()

@@ -97,7 +97,6 @@ def at_home(
         thread.join()
         server.server_close()
         db.request_session.remove()
-        made[0].config["ENGINE"].dispose()
 
 
 def until(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:

@@ -52,4 +52,3 @@ def app(settings: Settings, database: str) -> Iterator[Flask]:
     app.testing = True
     yield app
     db.request_session.remove()
-    app.config["ENGINE"].dispose()

@@ -214,7 +214,6 @@ def test_the_demo_shows_its_people_and_a_real_house_does_not(app, settings, data
     assert "demo-ana-rings" in app.test_client().get("/login", headers=HTML).text
     real = create_app(dataclasses.replace(settings, demo=False))
     assert "demo-ana-rings" not in real.test_client().get("/login", headers=HTML).text
-    real.config["ENGINE"].dispose()
 
 
 def test_a_token_in_an_address_or_header_opens_nothing(door, ana) -> None:

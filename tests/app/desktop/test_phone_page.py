@@ -41,7 +41,6 @@ def test_with_a_real_carrier_there_is_no_such_page(settings, database) -> None:
     assert app.test_client().get("/phone").status_code == 404
     assert app.test_client().get("/phone/token?number=%2B15550102030").status_code == 404
     assert app.test_client().get("/phone/trace").status_code == 404
-    app.config["ENGINE"].dispose()
 
 
 def test_a_phone_sees_what_it_made_the_carrier_ask(stranger) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, ORMExecuteState, Session, SessionTransaction,
 from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.types import UserDefinedType
 
-from app.db import Base, sessions
+from app.db import Base, as_json, sessions
 
 EVENT_CHANNEL = "throughline_event"
 WHISPER_CHANNEL = "throughline_whisper"
@@ -121,7 +121,7 @@ def write_recorded(session: Session) -> None:
 
 def take_recorded(session: Session) -> str:
     """The events so far, for a statement of the caller's own that writes them (`TOLD`) along with other things."""
-    return json.dumps(session.info.pop(UNWRITTEN, []), default=str)
+    return as_json(session.info.pop(UNWRITTEN, []))
 
 
 def _write(session: Session, connection: Connection) -> None:

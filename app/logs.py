@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 import structlog
+from pydantic_core import to_json
 
 
 def configure(level: str) -> None:
@@ -16,7 +18,7 @@ def configure(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    as_json = structlog.processors.JSONRenderer(ensure_ascii=False)
+    as_json = structlog.processors.JSONRenderer(serializer=_as_json)
     structlog.configure(
         processors=[*shared, as_json],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
@@ -39,6 +41,10 @@ def configure(level: str) -> None:
     for chatty in ("httpx", "httpcore", "twilio.http_client", "procrastinate", "apscheduler", "alembic", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)  # the Twilio client logs bodies: numbers and texts
     logging.getLogger("uvicorn.error").addFilter(_is_no_address)
+
+
+def _as_json(line: Any, **_: Any) -> str:
+    return to_json(line, fallback=repr).decode()
 
 
 def _is_no_address(record: logging.LogRecord) -> bool:

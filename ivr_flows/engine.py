@@ -356,6 +356,8 @@ class _Run:
             self.facts.extend(view.troubles)
 
     def _set(self, going: Go) -> None:
+        if not (going.variables or going.sensitive or going.language or going.customer):
+            return
         derived = tuple(name for name, value in going.variables.items() if self._is_secret(str(value)))
         self.state = replace(
             self.state,

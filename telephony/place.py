@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import events
-from app.db import database_now, driver
+from app.db import as_json, database_now, driver
 from app.flows.trace import Position
 from app.interactions.models import Interaction, State
 from ivr_flows.instructions import EnterQueue, LookUp, RecordVoicemail, TransferToAgent
@@ -98,7 +97,7 @@ class Place:
         values = {
             "id": self.interaction_id,
             "language": self.language,
-            "context": json.dumps(self.context),
+            "context": as_json(self.context),
             "call_sid": self.call_sid,
             "flow": self.flow.flow,
             "version": self.flow.version,
@@ -107,7 +106,7 @@ class Place:
             "twiml": self.twiml,
             "recorded": events.take_recorded(session),
             "called_at": self.called_at,
-            "traced": json.dumps(self.traced),
+            "traced": as_json(self.traced),
         }
         self.traced = []
         driver(session).execute(KEEP, values)

@@ -36,10 +36,19 @@ class Voices:
         """A WAV of these words."""
         return await self.speaker.render(text, language, rate_hz=rate_hz)
 
+    def wav(self, text: str) -> Path:
+        """The same for a telephone (8 kHz, English), where nothing else goes on meanwhile."""
+        return self.speaker.render_sync(text, "en")
+
     async def words(self, pcm16: np.ndarray[Any, Any]) -> str:
         """What was said in 16-bit mono at 8 kHz, in lower case without punctuation."""
         (result,) = await self.recogniser.transcribe(pcm16.tobytes(), rate_hz=8_000, language="en-US", channels=1)
-        return re.sub(r"[^a-z0-9' ]", "", result.text.lower())
+        return _bare(result.text)
+
+    def words_now(self, pcm16: np.ndarray[Any, Any]) -> str:
+        """The same, where nothing else goes on meanwhile."""
+        (result,) = self.recogniser.transcribe_sync(pcm16.tobytes(), rate_hz=8_000, language="en-US", channels=1)
+        return _bare(result.text)
 
 
 class CallerPage:
@@ -189,6 +198,10 @@ class AgentDesk:
 
     async def sees_on_record(self, words: str, within_s: float = 20) -> None:
         await expect(self.page.locator("#line")).to_contain_text(words, timeout=within_s * 1000)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[^a-z0-9' ]", "", text.lower())
 
 
 def beeps(pcm16: np.ndarray[Any, Any]) -> bool:

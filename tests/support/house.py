@@ -11,6 +11,7 @@ house.stop("worker"); house.start("worker", crash_at="O2"); house.wait_for_crash
 from __future__ import annotations
 
 import contextlib
+import random
 import secrets
 import signal
 import socket
@@ -47,6 +48,8 @@ READY_S = 120.0
 PATIENCE_S = 20.0
 BEAT_S = 5.0
 RELOADS = 3
+UNASSIGNED_PORTS = (12_000, 32_000)
+"""Below those that the system hands out for connections (Linux: from 32768, others: from 49152)."""
 
 
 class House:
@@ -253,6 +256,10 @@ class House:
         with unit_of_work() as session:
             queue_id = session.scalars(select(Queue.id).where(Queue.key == queue)).one()
             session.add(QueueMember(queue_id=queue_id, user_id=user.id))
+        return self.sits_down(user)
+
+    def sits_down(self, user: User) -> Agent:
+        """Anybody with a desktop, in no queue yet: signed in, softphone registered, available."""
         agent = Agent(self, user)
         self._agents.append(agent)
         return agent
@@ -425,10 +432,12 @@ class Agent:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on now, and that no connection going out is given before we use it."""
+    while True:
+        port = random.randrange(*UNASSIGNED_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _answers(url: str) -> bool:

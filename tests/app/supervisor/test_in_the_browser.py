@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from statistics import median
 from typing import Any
 
 import pytest
@@ -12,19 +16,36 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 from sqlalchemy import select
 
-from app.db import unit_of_work
+from app.accounts.models import User
+from app.db import database_now, unit_of_work
 from app.interactions.models import Interaction
-from app.routing.models import AgentState, Queue
+from app.routing.in_hand import Supervision
+from app.routing.models import AgentSession, AgentState, Queue
 from app.routing.presence import set_presence
 from app.routing.release import caller_gone
+from app.routing.supervision import is_in
 from tests import factories
 from tests.app.conftest import browser as signed_in
 from tests.support.browser import Person, chromium
 from tests.support.floor import Furnished, furnish, served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+SEEN_WITHIN_S = 1.0
 ONLY_PUSHED = "const every = setInterval; window.setInterval = (act, ms) => (ms >= 5000 ? 0 : every(act, ms))"
 """The pages also ask every five seconds; here they do not, so what is seen was pushed."""
+
+NOTES_WHEN = """([name, words]) => {
+  window.seen = new Promise((done) => {
+    const look = () => [...document.querySelectorAll("#agent-rows tr.agent")]
+      .some((row) => row.textContent.includes(name) && row.textContent.includes(words));
+    new MutationObserver((_, looking) => {
+      if (!look()) return;
+      looking.disconnect();
+      done(performance.timeOrigin + performance.now());
+    }).observe(document.getElementById("agent-rows"), { childList: true, subtree: true, characterData: true });
+  });
+}"""
+"""From now on `window.seen` is the moment (ms) at which an agent's row shows these words."""
 
 
 @dataclass
@@ -83,12 +104,29 @@ async def shown(page: Page) -> list[str]:
     return [text.strip() for text in await page.locator("#agent-rows tr.agent th").all_text_contents()]
 
 
-async def test_what_an_agent_does_is_pushed(sam: Person, house: House) -> None:
-    name = house.floor.by_status["ready"][10]
-    await expect(row(sam.page, name)).to_contain_text("Ready")
+async def test_what_an_agent_does_is_seen_within_a_second(sam: Person, house: House) -> None:
+    page, waits = sam.page, []
+    for name in house.floor.by_status["ready"][10:15]:
+        await expect(row(page, name)).to_contain_text("Ready")
+        await page.evaluate(NOTES_WHEN, [name, "On a break"])
+        with unit_of_work() as session:
+            set_presence(session, house.floor.agents[name], "break", "lunch")
+        committed = time.time()
+        waits.append(await page.evaluate("window.seen") / 1000 - committed)
+    assert median(waits) < SEEN_WITHIN_S, f"seen after {waits} s"
+
+
+async def test_a_whole_shift_that_changes_at_once_is_seen_within_a_second(sam: Person, house: House) -> None:
+    page, ready = sam.page, house.floor.by_status["ready"]
+    await page.get_by_role("button", name="Name", exact=True).click()
+    await page.evaluate(NOTES_WHEN, [ready[-1], "On a break"])
     with unit_of_work() as session:
-        set_presence(session, house.floor.agents[name], "break", "lunch")
-    await expect(row(sam.page, name)).to_contain_text("On a break")
+        for name in ready:
+            set_presence(session, house.floor.agents[name], "break", "meeting")
+    committed = time.time()
+    assert await page.evaluate("window.seen") / 1000 - committed < SEEN_WITHIN_S
+    for name in ready:
+        await expect(row(page, name)).to_contain_text("Meeting")
 
 
 async def test_a_caller_who_comes_and_goes_is_seen_at_once(sam: Person, house: House) -> None:
@@ -245,6 +283,86 @@ async def test_listening_asks_for_the_supervisors_own_phone(sam: Person, house: 
     await page.get_by_role("menuitem", name="Listen").click()
     await expect(page.locator("#toasts")).to_contain_text("Your phone is not ready")
     sam.complaints.clear()  # the browser notes the refused request
+
+
+async def test_listening_coaching_joining_and_leaving_are_one_click_each(sam: Person, house: House) -> None:
+    page, name = sam.page, house.floor.by_status["talking"][1]
+    call = with_a_phone(house, "Sam", name)
+    await page.locator("#agent-search").fill(name)
+    inside = row(page, name).locator(".contact .state")
+    modes = (("Listen", "listen"), (f"Coach {name}", "coach"), ("Join the call", "barge"))
+    for words, mode in modes:
+        await chosen(page, name, words)
+        await expect(page.locator("#toasts")).to_contain_text("Your desktop's phone" if mode == "listen" else "Done.")
+        there = supervision(call)
+        assert (there.mode, there.told) == (mode, mode != "listen"), "who listens is not told of"
+        if mode == "listen":
+            with unit_of_work() as session:
+                is_in(session, there.id)
+        await expect(inside).to_have_text("Sam")
+    await chosen(page, name, "Leave the call")
+    await expect(inside).to_have_count(0)
+    assert supervision(call).ended_at is not None
+
+
+async def test_a_call_is_taken_over_after_a_question(sam: Person, house: House) -> None:
+    page, name = sam.page, house.floor.by_status["talking"][2]
+    call = with_a_phone(house, "Sam", name)
+    await page.locator("#agent-search").fill(name)
+    await chosen(page, name, "Take the call over")
+    await page.locator("dialog").get_by_role("button", name="Cancel").click()
+    await expect(page.locator("dialog")).to_be_hidden()
+    with unit_of_work() as session:
+        assert session.scalars(select(Supervision)).all() == []
+    await chosen(page, name, "Take the call over")
+    await page.locator("dialog").get_by_role("button", name="Take over").click()
+    await expect(page.locator("#toasts")).to_contain_text("Your desktop's phone")
+    with unit_of_work() as session:
+        is_in(session, supervision(call).id)
+    await expect(row(page, name)).not_to_contain_text("Talking")
+    with unit_of_work() as session:
+        assert session.get_one(Interaction, call).agent_id == supervision(call).user_id
+
+
+async def test_a_call_is_sent_back_to_a_queue_by_the_menu(sam: Person, house: House) -> None:
+    page, name = sam.page, house.floor.by_status["talking"][3]
+    call = call_of(house, name)
+    await page.locator("#agent-search").fill(name)
+    await chosen(page, name, "Send back to a queue")
+    await page.locator("dialog select").select_option(label="Complaints")
+    await page.locator("dialog").get_by_role("button", name="Move").click()
+    await expect(row(page, name)).not_to_contain_text("Talking")
+    with unit_of_work() as session:
+        moved = session.get_one(Interaction, call)
+        assert (moved.queue_id, moved.agent_id) == (house.floor.queues["Complaints"], None)
+
+
+async def chosen(page: Page, name: str, words: str) -> None:
+    """An item of the agent's menu."""
+    await row(page, name).get_by_role("button").click()
+    await page.get_by_role("menuitem", name=words, exact=True).click()
+
+
+def call_of(house: House, name: str) -> uuid.UUID:
+    """The call that an agent has."""
+    with unit_of_work() as session:
+        query = select(Interaction.id).where(Interaction.agent_id == house.floor.agents[name])
+        return session.scalars(query).one()
+
+
+def with_a_phone(house: House, who: str, name: str) -> uuid.UUID:
+    """The supervisor's own desktop is open beside; the call of this agent."""
+    with unit_of_work() as session:
+        user = session.scalars(select(User).where(User.name == who)).one()
+        lease = database_now(session) + timedelta(hours=1)
+        session.add(AgentSession(id=uuid.uuid4(), user_id=user.id, phone_ready=True, expires_at=lease))
+    return call_of(house, name)
+
+
+def supervision(call: uuid.UUID) -> Supervision:
+    """The supervisor's part in a call."""
+    with unit_of_work() as session:
+        return session.scalars(select(Supervision).where(Supervision.interaction_id == call)).one()
 
 
 async def test_an_alert_comes_by_itself_and_one_looks_after_it(sam: Person, house: House) -> None:

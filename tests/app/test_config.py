@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.config import Settings, SettingsError
+from app.config import ROOT, Settings, SettingsError
+from telephony.speech.settings import SpeechSettings
 
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
     return {"VAR_DIR": str(tmp_path / "var"), "FLOWS_DIR": str(tmp_path)}
+
+
+@pytest.fixture
+def live(env: dict[str, str]) -> dict[str, str]:
+    """What Twilio needs, and no more."""
+    return {
+        **env,
+        "CARRIER": "twilio",
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "t",
+        "TWILIO_API_KEY_SID": "SK" + "0" * 32,
+        "TWILIO_API_KEY_SECRET": "s",
+        "TWILIO_APP_SID": "AP" + "0" * 32,
+    }
 
 
 def test_an_empty_environment_gives_a_local_installation(env: dict[str, str]) -> None:
@@ -65,20 +81,30 @@ def test_hosts_and_secrets_of_flows_are_read(env: dict[str, str]) -> None:
     "missing",
     ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY_SID", "TWILIO_API_KEY_SECRET", "TWILIO_APP_SID"],
 )
-def test_going_live_without_a_credential_names_it(env: dict[str, str], missing: str) -> None:
-    live = {
-        **env,
-        "CARRIER": "twilio",
-        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
-        "TWILIO_AUTH_TOKEN": "t",
-        "TWILIO_API_KEY_SID": "SK" + "0" * 32,
-        "TWILIO_API_KEY_SECRET": "s",
-        "TWILIO_APP_SID": "AP" + "0" * 32,
-    }
+def test_going_live_without_a_credential_names_it(live: dict[str, str], missing: str) -> None:
     assert Settings.from_env(live).twilio_api_base == "https://api.twilio.com"
     del live[missing]
     with pytest.raises(SettingsError, match=f"{missing} is missing"):
         Settings.from_env(live)
+
+
+class Watched(dict[str, str]):
+    """An environment that notes which settings are asked for."""
+
+    asked: set[str]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def test_the_way_to_a_real_number_names_every_setting(live: dict[str, str]) -> None:
+    env = Watched(live)
+    env.asked = {"FLOW_SECRET_"}
+    Settings.from_env(env)
+    SpeechSettings.from_env(env)
+    guides = [(ROOT / "docs" / name).read_text() for name in ("going-live-with-twilio.md", "speech.md")]
+    assert [name for name in sorted(env.asked) if f"`{name}" not in "".join(guides)] == []
 
 
 def test_both_spellings_of_postgresql_are_taken(env: dict[str, str]) -> None:

@@ -27,7 +27,7 @@ from tests.support.people import a_customer, a_person
 from tests.telephony.local_carrier.phone import ScriptedPhone
 
 __all__ = ["house"]
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 ASKS = "Benjamin, this customer wants another router, can you help her?"
 HELPS = "Good morning, this is Benjamin speaking, your router comes tomorrow."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -290,16 +291,19 @@ async def test_listening_coaching_joining_and_leaving_are_one_click_each(sam: Pe
     call = with_a_phone(house, "Sam", name)
     await page.locator("#agent-search").fill(name)
     inside = row(page, name).locator(".contact .state")
-    modes = (("Listen", "listen"), (f"Coach {name}", "coach"), ("Join the call", "barge"))
-    for words, mode in modes:
+    ways = (
+        ("Listen", "listen", "ear"),
+        (f"Coach {name}", "coach", "message-2"),
+        ("Join the call", "barge", "users-plus"),
+    )
+    for words, mode, picture in ways:
         await chosen(page, name, words)
-        await expect(page.locator("#toasts")).to_contain_text("Your desktop's phone" if mode == "listen" else "Done.")
-        there = supervision(call)
-        assert (there.mode, there.told) == (mode, mode != "listen"), "who listens is not told of"
-        if mode == "listen":
-            with unit_of_work() as session:
-                is_in(session, there.id)
+        await expect(inside.locator("use")).to_have_attribute("href", re.compile(f"#{picture}$"))
         await expect(inside).to_have_text("Sam")
+        there = supervision(call)
+        assert there.mode == mode
+        with unit_of_work() as session:
+            is_in(session, there.id)
     await chosen(page, name, "Leave the call")
     await expect(inside).to_have_count(0)
     assert supervision(call).ended_at is not None
@@ -319,7 +323,7 @@ async def test_a_call_is_taken_over_after_a_question(sam: Person, house: House) 
     await expect(page.locator("#toasts")).to_contain_text("Your desktop's phone")
     with unit_of_work() as session:
         is_in(session, supervision(call).id)
-    await expect(row(page, name)).not_to_contain_text("Talking")
+    await expect(row(page, name)).not_to_contain_text("At work")
     with unit_of_work() as session:
         assert session.get_one(Interaction, call).agent_id == supervision(call).user_id
 
@@ -331,7 +335,7 @@ async def test_a_call_is_sent_back_to_a_queue_by_the_menu(sam: Person, house: Ho
     await chosen(page, name, "Send back to a queue")
     await page.locator("dialog select").select_option(label="Complaints")
     await page.locator("dialog").get_by_role("button", name="Move").click()
-    await expect(row(page, name)).not_to_contain_text("Talking")
+    await expect(row(page, name)).not_to_contain_text("At work")
     with unit_of_work() as session:
         moved = session.get_one(Interaction, call)
         assert (moved.queue_id, moved.agent_id) == (house.floor.queues["Complaints"], None)

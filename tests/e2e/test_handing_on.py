@@ -100,7 +100,7 @@ async def test_a_call_is_handed_on_with_its_record_and_supervised_from_the_floor
 
     await ana.page.get_by_role("button", name="Hand over").click()
     await ben.talks()
-    await expect(ana.page.locator("#call-bar")).to_be_hidden()
+    await ana.wraps_up("do", "Done")
     await ana.is_reachable()
     await expect(floor.locator("tr.agent", has_text="Ben Okafor")).to_contain_text("Mira Chen")
     await says_until_heard(ben, talk, caller)

@@ -11,12 +11,13 @@ from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.admin.changes import Standing, Thing, change, fingerprint, history, refuse_the_late, register
 from app.admin.pages import careful, done, me
 from app.admin.queue_forms import Empty, Key, Name
+from app.callbacks.models import CallbackPolicy
 from app.db import request_session, unit_of_work
 from app.forms import BadInput, Form, Refusal, Words, parse
 from app.pages import wants_json
@@ -174,7 +175,9 @@ def _known(session: Session, key: str) -> Standing:
 
 
 def _used_by(session: Session, key: str) -> list[str]:
-    return list(session.scalars(select(Queue.name).where(Queue.hours["use"].astext == key).order_by(Queue.name)))
+    calls_back = CallbackPolicy.rules["hours"]["use"].astext == key
+    uses = or_(Queue.hours["use"].astext == key, Queue.id.in_(select(CallbackPolicy.queue_id).where(calls_back)))
+    return list(session.scalars(select(Queue.name).where(uses).order_by(Queue.name)))
 
 
 def _listed(session: Session) -> list[dict[str, Any]]:

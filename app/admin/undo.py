@@ -18,6 +18,8 @@ PAGES = {
     "agent_skill.changed": "skills.page",
     "hours.changed": "opening_hours.page",
     "break_reason.changed": "breaks.page",
+    "callback_rules.changed": "callback_rules.page",
+    "no_calls.changed": "no_calls.page",
 }
 
 

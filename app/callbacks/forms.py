@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
@@ -51,19 +51,6 @@ class AskForm(Form):
     number: Number
     when: Choice
     zone: Annotated[Zone | None, BeforeValidator(_empty_is_none)] = None
-
-
-class RulesForm(Form):
-    """A queue's rules, as the page shows them."""
-
-    mode: Literal["auto", "agent_first", "customer_first"]
-    max_attempts: int
-    slot_min: int
-    per_slot: Annotated[int | None, BeforeValidator(_empty_is_none)] = None
-    web: bool = False
-    abandon_recovery: bool = False
-    follow_up_text: bool = False
-    follow_up_min: int
 
 
 def window_of(when: str, policy: Policy, zone: str) -> Window | None:

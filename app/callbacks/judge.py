@@ -15,7 +15,7 @@ import phonenumbers
 from phonenumbers.timezone import time_zones_for_number
 
 from ivr_flows.callback_times import on_the_clock
-from ivr_flows.nodes.hours import OpeningHours, Spans
+from ivr_flows.nodes.hours import DAYS, OpeningHours, Spans
 
 UNKNOWN = "Etc/Unknown"
 NORTH_AMERICA = 1
@@ -27,13 +27,16 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a dial must keep to. `zones`: where the person may be; `quiet`: when they may be called there."""
+    """What a dial must keep to. `zones`: where the person may be; `quiet`: when they may be called there, on the first
+    `days` days of the week.
+    """
 
     window_start: datetime
     window_end: datetime
     zones: tuple[str, ...]
     quiet: Spans
     hours: OpeningHours | None = None
+    days: int = 7
 
 
 def may_dial(now: datetime, terms: Terms) -> bool:
@@ -72,11 +75,16 @@ def zones_of(number: str, stated: str | None, house: str) -> tuple[str, ...]:
 def _is_allowed(moment: datetime, terms: Terms) -> bool:
     if terms.hours is not None and not terms.hours.at(moment)[0]:
         return False
-    return all(_is_in(terms.quiet, moment.astimezone(ZoneInfo(zone))) for zone in terms.zones)
+    return all(_is_in(terms, moment.astimezone(ZoneInfo(zone))) for zone in terms.zones)
 
 
-def _is_in(spans: Spans, local: datetime) -> bool:
+def _is_in(terms: Terms, local: datetime) -> bool:
+    """Whether people may be called at this time of their clock. Past midnight it is the next day's call."""
     minute = local.hour * 60 + local.minute
+    return local.weekday() < terms.days and _holds(terms.quiet, minute)
+
+
+def _holds(spans: Spans, minute: int) -> bool:
     return any(
         start <= minute < end if start < end else minute >= start or minute < end  # past midnight
         for start, end in spans
@@ -86,7 +94,8 @@ def _is_in(spans: Spans, local: datetime) -> bool:
 def _beginnings(earliest: datetime, terms: Terms) -> Iterator[datetime]:
     hours = terms.hours
     openings = [*hours.weekly.values(), *(each.hours for each in hours.exceptions)] if hours else []
-    clocks = [(zone, terms.quiet) for zone in terms.zones]
+    quiet = terms.quiet if terms.days == len(DAYS) else (*terms.quiet, (0, 0))
+    clocks = [(zone, quiet) for zone in terms.zones]
     if hours is not None:
         clocks.append((hours.zone, tuple({span for spans in openings for span in spans} | {(0, 0)})))
     for zone, spans in clocks:

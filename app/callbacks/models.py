@@ -135,6 +135,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
     UNSURE = "unsure"
     """Picked up, and nobody pressed a key: a voicemail, or somebody who did not understand."""
+    MACHINE = "machine"
+    """The carrier heard an answering machine or a fax."""
     SNOOZED = "snoozed"
     CANCELED = "canceled"
     """By the customer's key, or by a cancel that came while it rang."""
@@ -171,3 +173,12 @@ class CallbackPolicy(Base):
 
     queue_id: Mapped[int] = mapped_column(ForeignKey("queue.id", ondelete="CASCADE"), primary_key=True)
     rules: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'"))
+
+
+class CallbackSetting(Base):
+    """What the house knows of callbacks as a whole: `rules`, and `zones`, the edition that times were counted by."""
+
+    __tablename__ = "callback_setting"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    value: Mapped[dict[str, Any]]

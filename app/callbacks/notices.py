@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.callbacks import texts
 from app.callbacks.expire import NOT_CONFIRMED
-from app.callbacks.models import Callback, CallbackState
+from app.callbacks.models import Callback, CallbackState, Kind
 from app.callbacks.policy import policy_of
 from app.callbacks.rows import lock
 from app.clock import tick
@@ -50,6 +50,7 @@ def tell_ends(session: Session) -> int:
     ended = select(Callback.id).where(
         Callback.state.in_((CallbackState.EXPIRED, CallbackState.EXHAUSTED)),
         Callback.ended_at > func.clock_timestamp() - BACK,
+        Callback.kind != Kind.ABANDON,  # who never asked was promised nothing
         Callback.end_reason.is_distinct_from(NOT_CONFIRMED),
         Callback.reminded_for.is_distinct_from(Callback.ended_at),
     )

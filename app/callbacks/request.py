@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,7 @@ from app.callbacks.calendar import take_slot
 from app.callbacks.judge import Terms, may_dial, next_time, zones_of
 from app.callbacks.models import OPEN_IN_SQL, WAITING_FOR_A_DIAL, Callback, CallbackState, Kind
 from app.callbacks.places import place
-from app.callbacks.policy import Policy, policy_of
+from app.callbacks.policy import WEEKDAYS, Policy, policy_of
 from app.callbacks.rows import go, hold, one_at_a_time, open_for, tell, waits_on_the_line
 from app.customers.models import ContactPoint
 from app.db import database_now
@@ -140,7 +140,9 @@ def start_waiting(session: Session, callback: Callback, policy: Policy, now: dat
 def terms_of(callback: Callback, policy: Policy) -> Terms:
     """What its dials must keep to."""
     zones = zones_of(callback.number, callback.zone, policy.zone)
-    return Terms(callback.window_start, callback.window_end, zones, policy.quiet, policy.hours)
+    times = policy.calling_times(callback.number)
+    days = WEEKDAYS[times.days]
+    return Terms(callback.window_start, callback.window_end, zones, times.hours, policy.hours, days)
 
 
 def refuse_a_number(session: Session, number: str, kind: Kind) -> None:
@@ -154,12 +156,36 @@ def refuse_a_number(session: Session, number: str, kind: Kind) -> None:
         raise CallbackRefused("bad_number", "That number cannot be called back: give it with + and its country.")
     if kind is Kind.ABANDON and wants_no_calls(session, number):
         raise CallbackRefused("no_calls", "This person does not want to be called.")
+    if kind is Kind.AGENT and must_not_be_called(session, number):
+        raise CallbackRefused("no_calls", "This number is on the list of those not to be called: take it off first.")
 
 
 def wants_no_calls(session: Session, number: str) -> bool:
     """Whether this number is on the list of those not to be called, or opted out of texts."""
-    point = session.query(ContactPoint).filter_by(kind="phone", value=number).one_or_none()
+    point = _point(session, number)
     return point is not None and (point.no_calls_at is not None or point.sms_opted_out_at is not None)
+
+
+def must_not_be_called(session: Session, number: str) -> bool:
+    """Whether this number is on the list of those not to be called."""
+    point = _point(session, number)
+    return point is not None and point.no_calls_at is not None
+
+
+def still_wanted(session: Session, callback: Callback) -> bool:
+    """Whether this call may be made at all (C-9): who forbade calls is called only in answer to a later request."""
+    match Kind(callback.kind):
+        case Kind.ABANDON:
+            return not wants_no_calls(session, callback.number)
+        case Kind.AGENT:
+            return not must_not_be_called(session, callback.number)
+    point = _point(session, callback.number)
+    return point is None or point.no_calls_at is None or point.no_calls_at <= callback.created_at
+
+
+def _point(session: Session, number: str) -> ContactPoint | None:
+    mine = select(ContactPoint).where(ContactPoint.kind == "phone", ContactPoint.value == number)
+    return session.scalars(mine.execution_options(populate_existing=True)).one_or_none()
 
 
 def refuse_a_window(window: Window, now: datetime, policy: Policy) -> None:

@@ -13,7 +13,7 @@ from app.callbacks.judge import may_dial, next_time
 from app.callbacks.models import TRYING, Callback, CallbackAttempt, CallbackState, Outcome
 from app.callbacks.places import end_place
 from app.callbacks.policy import MOST_ATTEMPTS, policy_of
-from app.callbacks.request import terms_of
+from app.callbacks.request import still_wanted, terms_of
 from app.callbacks.rows import go, lock, open_try, tell
 from app.db import database_now
 from app.interactions.models import Interaction
@@ -37,6 +37,10 @@ def begin_try(session: Session, interaction: Interaction, mode: str) -> bool:
     now = database_now(session)
     if callback.state != CallbackState.DUE:
         end_place(session, interaction, "callback_over")
+        return False
+    if not still_wanted(session, callback):
+        end_place(session, interaction, "no_calls")
+        go(session, callback, CallbackState.CANCELED_BY_SYSTEM, actor="system", reason="no_calls")
         return False
     policy = policy_of(session, callback.queue_id)
     if not may_dial(now, terms_of(callback, policy)) or callback.attempts >= callback.max_attempts:

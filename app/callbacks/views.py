@@ -1,4 +1,4 @@
-"""The supervisors' calendar of callbacks, a queue's rules, and an agent's promise to call somebody."""
+"""The supervisors' calendar of callbacks, and an agent's promise to call somebody."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from flask_login import current_user
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from app import events
-from app.accounts.entry import AGENT, entry
+from app.accounts.entry import ADMIN, AGENT, entry, has_role
 from app.accounts.models import User
 from app.callbacks import texts
 from app.callbacks.calendar import Slot, open_slots, slots_of
 from app.callbacks.change import cancel_callback, move_callback
-from app.callbacks.forms import SOON, CalendarForm, MoveForm, PromiseForm, RulesForm, day_names, window_of
+from app.callbacks.forms import SOON, CalendarForm, MoveForm, PromiseForm, day_names, window_of
 from app.callbacks.models import OPEN, WAITING_FOR_A_DIAL, Callback, CallbackAttempt, Kind
-from app.callbacks.policy import Policy, PolicyRefused, policy_of, set_policy
+from app.callbacks.policy import Policy, policy_of
 from app.callbacks.request import CallbackRefused
 from app.callbacks.request import request as ask_for
 from app.callbacks.rows import hold
@@ -73,7 +72,14 @@ def calendar() -> ResponseReturnValue:
     around = {"before": (day - timedelta(days=1)).isoformat(), "after": (day + timedelta(days=1)).isoformat()}
     choices = day_names(open_slots(session, queue, policy, 7), policy.zone)
     return render_template(
-        "callbacks/calendar.html", queues=queues, policy=policy, choices=choices, soon=SOON, **shown, **around
+        "callbacks/calendar.html",
+        queues=queues,
+        policy=policy,
+        choices=choices,
+        soon=SOON,
+        is_admin=has_role(current_user, ADMIN),
+        **shown,
+        **around,
     )
 
 
@@ -102,38 +108,25 @@ def move(callback_id: uuid.UUID) -> ResponseReturnValue:
     return _back(callback, _("The callback is moved."))
 
 
-@bp.post("/queues/<int:queue_id>/rules")
-def rules(queue_id: int) -> ResponseReturnValue:
-    """How this queue calls back from now on."""
-    form = parse(RulesForm)
-    with unit_of_work() as session:
-        queue = session.get(Queue, queue_id)
-        if queue is None:
-            raise Refusal(404, "not_found", "There is no such queue.")
-        before = policy_of(session, queue_id)
-        try:
-            after = set_policy(session, queue_id, **form.model_dump())
-        except PolicyRefused as wrong:
-            raise CallbackRefused("bad_rule", str(wrong)) from wrong
-        _tell_rules(session, queue, before, after)
-    flash(_("Saved."), "success")
-    return redirect(url_for("callbacks.calendar", queue=queue_id), 303)
-
-
 @bp.get("/new")
 @entry(AGENT)
 def new() -> ResponseReturnValue:
-    """callbacks/new.html: an agent promises `?customer=` a call."""
+    """callbacks/_promise.html: the dialog on the record in which an agent promises `?customer=` a call."""
     session = request_session()
     customer = _customer(session, request.args.get("customer", ""))
     queues = list(session.scalars(select(Queue).order_by(Queue.name)))
-    choices = {}
-    for queue in queues:
-        policy = policy_of(session, queue.id)
-        choices[queue.id] = day_names(open_slots(session, queue, policy, 7), policy.zone)
-    numbers = [point.value for point in customer.contact_points if point.kind == "phone"]
+    policies = {queue.id: policy_of(session, queue.id) for queue in queues}
     return render_template(
-        "callbacks/new.html", customer=customer, queues=queues, numbers=numbers, choices=choices, soon=SOON
+        "callbacks/_promise.html",
+        customer=customer,
+        queues=queues,
+        numbers=[point.value for point in customer.contact_points if point.kind == "phone" and point.value[:1] == "+"],
+        choices={
+            queue.id: day_names(open_slots(session, queue, policies[queue.id], 7), policies[queue.id].zone)
+            for queue in queues
+        },
+        zones={queue.id: policies[queue.id].zone for queue in queues},
+        soon=SOON,
     )
 
 
@@ -162,10 +155,7 @@ def promise() -> ResponseReturnValue:
             note=form.note,
         )
         texts.confirm(session, callback)
-    if wants_json():
-        return jsonify({"callback_id": str(callback.id), "state": callback.state}), 201
-    flash(_("The callback is promised."), "success")
-    return redirect(f"/desktop?customer={customer.id}", 303)
+    return jsonify({"callback_id": str(callback.id), "state": callback.state}), 201
 
 
 def _number(customer: Customer, given: str) -> str:
@@ -247,13 +237,6 @@ def _row(session: Session, callback: Callback, policy: Policy) -> dict[str, Any]
         "max_tries": callback.max_attempts,
         "can_change": callback.state in WAITING_FOR_A_DIAL,
     }
-
-
-def _tell_rules(session: Session, queue: Queue, before: Policy, after: Policy) -> None:
-    kept, now = before.model_dump(mode="json"), after.model_dump(mode="json")
-    changes = {name: [kept[name], now[name]] for name in now if kept[name] != now[name]}
-    if changes:
-        events.record(session, "callback.rules_changed", actor=_me(), queue_id=queue.id, changes=changes)
 
 
 def _back(callback: Callback, message: str) -> ResponseReturnValue:

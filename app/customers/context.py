@@ -47,6 +47,7 @@ def context_card(
                 "kind": point.kind,
                 "value": point.value,
                 "sms_opted_out": point.sms_opted_out_at is not None,
+                "no_calls": point.no_calls_at is not None,
             }
             for point in customer.contact_points
         ],
@@ -102,6 +103,10 @@ def _to_know(
         yield "waiting_for_answer", f"Their last text has no answer yet: “{said['text']}”", {"text": said["text"]}
     if any(point.sms_opted_out_at for point in customer.contact_points):
         yield "opted_out", "Asked for no more texts (STOP).", {}
+    for point in customer.contact_points:
+        if point.no_calls_at is not None:
+            values = {"number": point.value, "reason": point.no_calls_reason or ""}
+            yield "no_calls", f"Not to be called at {point.value}: {point.no_calls_reason or 'no reason given'}", values
     if not customer.contact_points:
         yield "number_withheld", "The number is withheld: ask how to call back.", {}
     if not recent:

@@ -42,11 +42,17 @@ class ContactPoint(Base):
     sms_opted_out_at: Mapped[datetime | None]
     """When the person texted STOP; NULL again after START."""
     no_calls_at: Mapped[datetime | None]
-    """When this number went on the list of those that are not called without having asked for it."""
+    """When this number went on the list of those that are not called without having asked for it…"""
+    no_calls_reason: Mapped[str | None] = mapped_column(Text)
+    """…and why, as whoever put it there wrote."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     customer: Mapped[Customer] = relationship(back_populates="contact_points")
 
-    __table_args__ = (UniqueConstraint("kind", "value"), CheckConstraint("kind IN ('phone','email')", name="kind"))
+    __table_args__ = (
+        UniqueConstraint("kind", "value"),
+        CheckConstraint("kind IN ('phone','email')", name="kind"),
+        Index("ix_contact_point_no_calls", "no_calls_at", postgresql_where=sql("no_calls_at IS NOT NULL")),
+    )
 
 
 class Note(Base):

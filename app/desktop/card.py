@@ -15,6 +15,7 @@ KINDS = {
     "callback": "open",
     "waiting_for_answer": "open",
     "opted_out": "preference",
+    "no_calls": "preference",
     "number_withheld": "note",
     "first_contact": "note",
 }
@@ -61,6 +62,10 @@ def _sentence(fact: dict[str, Any]) -> str:
             return str(_("Waits for a call back at %(number)s, as soon as somebody is free.", number=values["number"]))
         case "opted_out":
             return str(_("Asked for no more texts (STOP)."))
+        case "no_calls" if values["reason"]:
+            return str(_("Not to be called at %(number)s: %(reason)s", **values))
+        case "no_calls":
+            return str(_("Not to be called at %(number)s.", number=values["number"]))
         case "number_withheld":
             return str(_("The number is withheld: ask how to call back."))
         case "first_contact":

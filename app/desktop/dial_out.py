@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import jobs
 from app.accounts.models import User
+from app.callbacks.request import must_not_be_called
 from app.customers.identify import BadAddress, normalise
 from app.customers.models import Customer
 from app.forms import BadInput, Refusal
@@ -30,6 +31,8 @@ def dial_out(session: Session, user: User, customer_id: uuid.UUID, number: str, 
     if customer is None:
         raise Refusal(404, "not_found", "There is no such customer. They may have been merged with another.")
     called = _number_of(customer, number)
+    if must_not_be_called(session, called):
+        raise Refusal(409, "no_calls", "This number is on the list of those not to be called: take it off first.")
     if not live_phone(session, user.id):
         raise Refusal(409, "phone_not_ready", "Your phone is not ready, so this call could not reach you.")
     interaction = open_interaction(

@@ -19,7 +19,7 @@ from app.callbacks.expire import NOT_CONFIRMED
 from app.callbacks.judge import Terms, next_time
 from app.callbacks.models import Callback, CallbackState, Kind
 from app.callbacks.policy import Policy, policy_of
-from app.callbacks.request import CallbackRefused, request
+from app.callbacks.request import CallbackRefused, request, wants_no_calls
 from app.clock import tick
 from app.db import database_now
 from app.events import Event
@@ -121,6 +121,7 @@ def _unkept() -> Select[Callback]:
             Callback.ended_at > func.clock_timestamp() - LOOK_BACK,
             Callback.end_reason.is_distinct_from(NOT_CONFIRMED),
             ~exists().where(FollowUp.callback_id == Callback.id),
+            ~((Callback.kind == Kind.ABANDON) & exists().where(FollowUp.interaction_id == Callback.origin_id)),
         )
         .order_by(Callback.ended_at)
     )
@@ -154,7 +155,7 @@ def _open(
     interaction: Interaction | None = None,
     callback: Callback | None = None,
 ) -> None:
-    policy = policy_of(session, queue_id) if queue_id is not None else Policy()
+    policy = policy_of(session, queue_id)
     now = database_now(session)
     number = interaction.remote_address if interaction else callback.number if callback else ""
     row = insert(FollowUp).values(
@@ -221,7 +222,9 @@ def tell(session: Session, follow_up: FollowUp, kind: str, *, actor: str, **data
 
 
 def _text(session: Session, follow_up: FollowUp, interaction: Interaction) -> None:
-    """An automatic answer with a link, once. Who cannot be texted is called anyway."""
+    """An automatic answer with a link, once; not to who wants nothing of us (C-9)."""
+    if wants_no_calls(session, interaction.remote_address):
+        return
     body = texts.text_of("missed", interaction.language, link=links.link_to_ask(follow_up.id))
     try:
         with session.begin_nested():

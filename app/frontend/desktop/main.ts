@@ -17,6 +17,7 @@ import { Drafts } from "./drafts.ts";
 import { Live } from "./live.ts";
 import { LiveCall } from "./live-call.ts";
 import { drawReach } from "./reach.ts";
+import { RecordDialog } from "./record-dialog.ts";
 import { CustomerRecord, drawEmptiness } from "./record.ts";
 import { RingCard } from "./ring-card.ts";
 import { searchBox } from "./search.ts";
@@ -238,6 +239,8 @@ function readPoints(): void {
 }
 
 record.onCall.on(({ customerId, number }) => void dialOut(customerId, number));
+const recordDialog = new RecordDialog(() => record.refresh());
+record.onDialog.on((path) => void recordDialog.open(path));
 record.onDrawn.on(() =>
   liveCall.hideTwin(state.call && state.call.state !== "wrapping" ? state.call.interaction_id : null),
 );

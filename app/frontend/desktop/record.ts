@@ -14,6 +14,8 @@ export class CustomerRecord {
   /** The line was redrawn. */
   readonly onDrawn = new Emitter<void>();
   readonly onCall = new Emitter<{ customerId: string; number: string }>();
+  /** A dialog that the server draws at this address is wanted. */
+  readonly onDialog = new Emitter<string>();
   customerId: string | null = null;
   private readonly line = byId("line");
   private readonly person = byId("person");
@@ -29,8 +31,9 @@ export class CustomerRecord {
       if (before) void this.loadEarlier(before);
     });
     this.person.addEventListener("click", (event) => {
-      const number = (event.target as Element).closest<HTMLElement>("[data-call]")?.dataset["call"];
-      if (number && this.customerId) this.onCall.emit({ customerId: this.customerId, number });
+      const pressed = (event.target as Element).closest<HTMLElement>("[data-call], [data-dialog]")?.dataset ?? {};
+      if (pressed["call"] && this.customerId) this.onCall.emit({ customerId: this.customerId, number: pressed["call"] });
+      if (pressed["dialog"]) this.onDialog.emit(pressed["dialog"]);
     });
     this.person.addEventListener("change", (event) => void this.patch(event));
     this.person.addEventListener("submit", (event) => event.preventDefault());
@@ -164,7 +167,7 @@ function olderThan(fresh: HTMLElement[], shown: HTMLElement[]): HTMLElement[] {
   return above.some(isEntry) ? above : [];
 }
 
-async function fragment(path: string): Promise<Document> {
+export async function fragment(path: string): Promise<Document> {
   const response = await fetch(path, { headers: { Accept: "text/html" }, credentials: "same-origin" }).catch(
     () => null,
   );

@@ -41,7 +41,9 @@ def test_a_first_caller_is_named_as_such(session: Session) -> None:
         "id": str(mira.id),
         "name": "Mira Chen",
         "language": None,
-        "contact_points": [{"id": mira.contact_points[0].id, "kind": "phone", "value": MIRA, "sms_opted_out": False}],
+        "contact_points": [
+            {"id": mira.contact_points[0].id, "kind": "phone", "value": MIRA, "sms_opted_out": False, "no_calls": False}
+        ],
         "know": [{"code": "first_contact", "text": "First contact: nothing is known yet.", "values": {}}],
         "open": [],
         "last_contact": None,

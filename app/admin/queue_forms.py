@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from app.forms import Form, Words
 from app.routing.models import AtClose, Method, SkillRule, WrapUpMode
@@ -158,7 +158,7 @@ class MemberForm(Form):
     delay_s: Annotated[int, Field(ge=0, le=9999)] = 0
 
 
-def bounds(form: type[Form]) -> dict[str, tuple[int, int]]:
+def bounds(form: type[BaseModel]) -> dict[str, tuple[int, int]]:
     """The least and most of every number of a form, for the page's inputs."""
     found = {}
     for name, field in form.model_fields.items():

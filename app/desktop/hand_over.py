@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
@@ -17,20 +17,22 @@ from app.routing.dispatch import is_free, is_live
 from app.routing.in_hand import ConsultState, Supervision
 from app.routing.models import AgentSession, AgentState, Offer, Presence, Queue, QueueMember
 from app.routing.parking import parked_calls
+from app.routing.reserve import is_at_work
 from app.routing.supervision import supervision_of, supervisors_of
 
 MOST_AGENTS = 500
 
 
 def targets(session: Session, user_id: int, flows: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """`{agents: [{id, name, state}], queues: [{key, name, waiting, free}], flows: [{name, title}]}`, best ones first.
+    """`{agents: [{id, name, state}], queues: [{key, name, waiting, free, there}], flows: [{name, title}]}`.
 
-    An agent's `state` is `free`, `busy`, `break`, `missed` or `no_phone`; who is off shift is not listed. `flows` are
-    names with their titles.
+    Best ones first. An agent's `state` is `free`, `busy`, `break`, `missed` or `no_phone`; who is off shift is not
+    listed. A queue's `there` counts who else is at work in it, `free` who of them could take a call at once. `flows`
+    are names with their titles.
     """
     return {
         "agents": _agents(session, user_id),
-        "queues": _queues(session),
+        "queues": _queues(session, user_id),
         "flows": [{"name": name, "title": title} for name, title in flows],
     }
 
@@ -110,32 +112,35 @@ def _agents(session: Session, user_id: int) -> list[dict[str, Any]]:
     return [{"id": row.id, "name": row.name, "state": state(row)} for row in rows]
 
 
-def _queues(session: Session) -> list[dict[str, Any]]:
+def _queues(session: Session, user_id: int) -> list[dict[str, Any]]:
     waiting = (
         select(func.count())
         .where(Interaction.queue_id == Queue.id, Interaction.state == State.QUEUED)
         .scalar_subquery()
     )
-    free = (
+    others = (
         select(func.count())
         .select_from(QueueMember)
         .join(AgentState, AgentState.user_id == QueueMember.user_id)
-        .where(and_(QueueMember.queue_id == Queue.id, is_free()))
-        .scalar_subquery()
+        .where(QueueMember.queue_id == Queue.id, QueueMember.user_id != user_id)
     )
-    rows = session.execute(select(Queue.key, Queue.name, waiting, free).where(Queue.active).order_by(Queue.name))
-    return [{"key": key, "name": name, "waiting": count, "free": idle} for key, name, count, idle in rows]
+    free, there = others.where(is_free()).scalar_subquery(), others.where(is_at_work()).scalar_subquery()
+    rows = session.execute(select(Queue.key, Queue.name, waiting, free, there).where(Queue.active).order_by(Queue.name))
+    names = ("key", "name", "waiting", "free", "there")
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _consult(session: Session, interaction: Interaction) -> dict[str, Any] | None:
     consult = open_consult(session, interaction.id)
     if consult is None:
         return None
+    queue = session.get(Queue, consult.queue_id) if consult.queue_id else None
     who = session.get_one(User, consult.user_id).name if consult.user_id is not None else consult.number
     return {
         "state": consult.state,
         "kind": consult.kind,
-        "who": who,
+        "who": who or (queue.name if queue else None),
+        "queue": queue.name if queue else None,
         "by": session.get_one(User, consult.asked_by).name,
         "outside": consult.number is not None,
         "since": _iso(consult.answered_at or consult.created_at),

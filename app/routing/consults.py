@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import events, jobs
 from app.db import database_now
 from app.interactions.models import TRANSFERRED, Interaction, State
-from app.interactions.move import move
+from app.interactions.move import KEEP, lock_interaction, move
 from app.routing.dispatch import request_dispatch
 from app.routing.in_hand import OPEN_CONSULT, Consult, ConsultKind, ConsultState
 from app.routing.models import OPEN_OFFER, Offer, OfferState
@@ -59,9 +59,13 @@ def answered(session: Session, interaction: Interaction, consult: Consult) -> bo
 def left(session: Session, interaction: Interaction, consult: Consult, reason: str) -> None:
     """The one who was asked did not come, or is gone again. An outside number's end ends the customer's call too.
 
-    A customer who waits for an outside number that nobody answers goes to the queue, in their old place.
+    A customer who waits for an outside number that nobody answers goes to the queue, in their old place. Where a queue
+    was asked, the next one of it who is free rings.
     """
     was = consult.state
+    if was == ConsultState.RINGING and consult.queue_id is not None:
+        _wait_on(session, interaction, consult, reason)
+        return
     close(session, interaction, consult, reason)
     if interaction.state != State.OUTSIDE:
         return
@@ -76,15 +80,24 @@ def left(session: Session, interaction: Interaction, consult: Consult, reason: s
     wait_again(session, interaction, consult.asked_by, reason=reason)
 
 
+def _wait_on(session: Session, interaction: Interaction, consult: Consult, reason: str) -> None:
+    """Whoever of the queue rang did not come: wait for the next one."""
+    tell(session, interaction, consult, "transfer.waits_on", reason=reason)
+    consult.state, consult.user_id, consult.offer_id = ConsultState.WAITING.value, None, None
+    session.flush()
+
+
 def close(session: Session, interaction: Interaction, consult: Consult, reason: str) -> None:
     """It is over: their phone stops, and an agent of ours is free again."""
     if consult.state not in OPEN_CONSULT:
         return
+    nobody_rang = consult.state == ConsultState.WAITING
     consult.state, consult.reason, consult.ended_at = ConsultState.ENDED.value, reason, database_now(session)
     session.flush()
     if consult.user_id is not None:
         _close_offer(session, interaction, consult, reason)
-    enqueue(session, "voice.end_consult", interaction, consult_id=consult.id)
+    if not nobody_rang:
+        enqueue(session, "voice.end_consult", interaction, consult_id=consult.id)
     tell(session, interaction, consult, "transfer.ended", reason=reason)
 
 
@@ -106,16 +119,30 @@ def hand_over(session: Session, interaction: Interaction, consult: Consult, *, a
         session.execute(
             update(Offer)
             .where(Offer.id == consult.offer_id, Offer.state == OfferState.ACCEPTED)
-            .values(role="primary", queue_id=interaction.queue_id)
+            .values(role="primary", queue_id=consult.queue_id or interaction.queue_id)
             .execution_options(synchronize_session="fetch")
         )
-        move(session, interaction, State.ACTIVE, actor=actor, reason=reason, agent_id=consult.user_id)
+        asked = consult.queue_id or KEEP  # whoever was found by asking a queue works for it
+        move(session, interaction, State.ACTIVE, actor=actor, reason=reason, agent_id=consult.user_id, queue_id=asked)
     else:
         consult.state, consult.ended_at = ConsultState.OUTSIDE.value, None
         move(session, interaction, State.OUTSIDE, actor=actor, reason=reason, agent_id=None)
     session.flush()
     enqueue(session, "voice.end_hold", interaction)
     tell(session, interaction, consult, "transfer.handed_over")
+
+
+def give_up_asking(session: Session, consult_id: int) -> bool:
+    """Nobody of the queue came in its longest wait: the customer is still with their agent. False when it is over."""
+    consult = session.get(Consult, consult_id)
+    interaction = lock_interaction(session, consult.interaction_id) if consult else None
+    if consult is None or interaction is None:
+        return False
+    session.refresh(consult)
+    if consult.state != ConsultState.WAITING:
+        return False
+    close(session, interaction, consult, "nobody_came")
+    return True
 
 
 def enqueue(session: Session, name: str, interaction: Interaction, **more: Any) -> None:

@@ -23,10 +23,18 @@ from app.db import database_now, unit_of_work
 from app.interactions.models import Interaction, State
 from app.interactions.move import move_to_offered
 from app.routing import why
-from app.routing.in_hand import Supervision
-from app.routing.match import Match, hindrance, match
+from app.routing.in_hand import Consult, ConsultState, Supervision
+from app.routing.match import Line, Match, hindrance, match
 from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, Presence, Queue
-from app.routing.people import free_agents, load_queues, open_lines, read_rules, these_agents, waiting_lines
+from app.routing.people import (
+    asked_contacts,
+    free_agents,
+    load_queues,
+    open_lines,
+    read_rules,
+    these_agents,
+    waiting_lines,
+)
 from app.routing.plain import Agent, Rules
 
 JOB = "routing.dispatch"
@@ -39,10 +47,10 @@ ROUNDS = 4
 WRITE_OFFERS = text(
     """
     INSERT INTO offer (interaction_id, queue_id, user_id, role, channel, lane, state, created_at, expires_at, decision)
-    SELECT interaction_id, queue_id, user_id, 'primary', channel, lane, 'pending', created_at, expires_at, decision
+    SELECT interaction_id, queue_id, user_id, role, channel, lane, 'pending', created_at, expires_at, decision
     FROM jsonb_to_recordset(CAST(:offers AS jsonb)) AS made
-        (interaction_id uuid, queue_id bigint, user_id bigint, channel text, lane int, created_at timestamptz,
-         expires_at timestamptz, decision jsonb)
+        (interaction_id uuid, queue_id bigint, user_id bigint, role text, channel text, lane int,
+         created_at timestamptz, expires_at timestamptz, decision jsonb)
     ON CONFLICT DO NOTHING
     RETURNING *
     """
@@ -93,18 +101,21 @@ class _Others(set[Any]):
 
 
 def _round(session: Session, others: _Others) -> list[Offer]:
-    lines = waiting_lines(session)
-    agents = free_agents(session, {line.queue_id for line in lines}) if lines else []
+    lines, asked = waiting_lines(session), asked_contacts(session)
+    wanted = {each.queue_id for each in [*lines, *asked]}
+    agents = free_agents(session, wanted) if wanted else []
     agents = [agent for agent in agents if agent.user_id not in others]
     served = frozenset().union(*(agent.members.keys() for agent in agents))
     lines = [line for line in lines if line.queue_id in served]
-    if not lines:
+    asked = [contact for contact in asked if contact.queue_id in served and contact.id not in others]
+    if not lines and not asked:
         return []
-    queues = load_queues(session, {line.queue_id for line in lines})
+    queues = load_queues(session, {each.queue_id for each in [*lines, *asked]})
     rules = read_rules(session, queues.values())
     now = database_now(session)
-    page = min(AT_ONCE, 2 + 2 * len(agents) // len(lines))
-    found = match(open_lines(session, lines, queues, others, page), agents, rules, now.timestamp(), AT_ONCE)
+    page = min(AT_ONCE, 2 + 2 * len(agents) // max(1, len(lines)))
+    waiting = [*open_lines(session, lines, queues, others, page), *(Line([contact]) for contact in asked)]
+    found = match(waiting, agents, rules, now.timestamp(), AT_ONCE)
     return _offer(session, found, _House(queues, rules, now), others) if found else []
 
 
@@ -141,7 +152,8 @@ def is_free() -> ColumnElement[bool]:
 def _offer(session: Session, found: Sequence[Match], house: _House, others: _Others) -> list[Offer]:
     """Lock what was matched, look again, offer what is still to be had."""
     wanted = {agent.user_id for each in found for agent in each.agents}
-    held, agents = _hold_waiting(session, found), _hold_agents(session, wanted)
+    held = _hold_waiting(session, found) | _hold_asked(session, found)
+    agents = _hold_agents(session, wanted)
     others |= (wanted - agents.keys()) | ({each.contact.id for each in found} - held.keys())
     now = house.now.timestamp()
     rings: list[_Ring] = []
@@ -151,7 +163,9 @@ def _offer(session: Session, found: Sequence[Match], house: _House, others: _Oth
         able = [agent for agent in still if hindrance(each.contact, rules, agent, now) is None]
         if interaction is not None and able:
             queue = house.queues[each.contact.queue_id]
-            rings += [_Ring(interaction, agent.user_id, queue, queue.ring_s, n) for n, agent in enumerate(able)]
+            asked = each.contact.consult_id
+            able = able if asked is None else able[:1]
+            rings += [_Ring(interaction, agent.user_id, queue, queue.ring_s, n, asked) for n, agent in enumerate(able)]
             for agent in able:
                 agent.open_work[each.contact.kind] = agent.open_work.get(each.contact.kind, 0) + 1
     return _ring(session, rings, why.decisions(session, found, house.rules, now), house.now) if rings else []
@@ -159,13 +173,14 @@ def _offer(session: Session, found: Sequence[Match], house: _House, others: _Oth
 
 @dataclass(frozen=True, slots=True)
 class _Ring:
-    """An offer to be made: `lane` counts the agents of a ring group."""
+    """An offer to be made: `lane` counts the agents of a ring group; `asked` is the consult that it is for."""
 
     interaction: Interaction
     user_id: int
     queue: Queue | None
     ring_s: int
     lane: int = 0
+    asked: int | None = None
 
 
 def offer_to_agent(
@@ -195,7 +210,8 @@ def _ring(
         return []
     agents: dict[uuid.UUID, list[int]] = {}
     for offer in offers:
-        agents.setdefault(offer.interaction_id, []).append(offer.user_id)
+        if offer.role == "primary":
+            agents.setdefault(offer.interaction_id, []).append(offer.user_id)
     sole = {id: users[0] if len(users) == 1 else None for id, users in agents.items()}
     moved = {ring.interaction.id: ring.interaction for ring in rings if ring.interaction.id in sole}
     move_to_offered(session, sole, moved.values(), now)
@@ -206,8 +222,28 @@ def _ring(
         [(f"interaction:{offer.interaction_id}", {"offer_id": offer.id}) for offer in calls],
     )
     for offer in offers:
-        _tell(session, offer, by_place[offer.interaction_id, offer.user_id])
+        ring = by_place[offer.interaction_id, offer.user_id]
+        if ring.asked is not None:
+            _rings_for(session, ring.asked, offer)
+        _tell(session, offer, ring)
     return offers
+
+
+def _rings_for(session: Session, consult_id: int, offer: Offer) -> None:
+    """Somebody of the queue that an agent asked is free: they ring, and the agent sees who."""
+    consult = session.get_one(Consult, consult_id)
+    consult.state, consult.user_id, consult.offer_id = ConsultState.RINGING.value, offer.user_id, offer.id
+    session.flush()
+    told = {"consult": consult.id, "what": consult.kind, "by": consult.asked_by, "to": offer.user_id}
+    events.record(
+        session,
+        "transfer.found",
+        actor="system",
+        interaction_id=offer.interaction_id,
+        users=(consult.asked_by, offer.user_id),
+        queue_id=offer.queue_id,
+        **told,
+    )
 
 
 def _row(ring: _Ring, decision: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
@@ -215,6 +251,7 @@ def _row(ring: _Ring, decision: dict[str, Any] | None, now: datetime) -> dict[st
         "interaction_id": ring.interaction.id,
         "queue_id": ring.queue.id if ring.queue else None,
         "user_id": ring.user_id,
+        "role": "primary" if ring.asked is None else "consult",
         "created_at": now,
         "expires_at": now + timedelta(seconds=ring.ring_s),
         "channel": ring.interaction.channel,
@@ -236,12 +273,13 @@ def _tell(session: Session, offer: Offer, ring: _Ring) -> None:
         user_id=offer.user_id,
         queue=ring.queue.name if ring.queue else None,
         expires_at=offer.expires_at.isoformat(),
+        **({} if ring.asked is None else {"role": offer.role}),
     )
 
 
 def _hold_waiting(session: Session, found: Sequence[Match]) -> dict[Any, Interaction]:
     """Lock the contacts that nobody else holds and that still wait as they were read."""
-    versions = {each.contact.id: each.contact.version for each in found}
+    versions = {each.contact.id: each.contact.version for each in found if each.contact.consult_id is None}
     held = session.scalars(
         select(Interaction)
         .where(Interaction.id.in_(versions), Interaction.state == State.QUEUED)
@@ -249,6 +287,20 @@ def _hold_waiting(session: Session, found: Sequence[Match]) -> dict[Any, Interac
         .execution_options(populate_existing=True)
     )
     return {interaction.id: interaction for interaction in held if interaction.version == versions[interaction.id]}
+
+
+def _hold_asked(session: Session, found: Sequence[Match]) -> dict[Any, Interaction]:
+    """Lock the calls, held by nobody else, whose agents still wait for somebody to ask."""
+    asked = {each.contact.id: each.contact.consult_id for each in found if each.contact.consult_id is not None}
+    if not asked:
+        return {}
+    locking = select(Interaction).where(Interaction.id.in_(asked))
+    held = session.scalars(
+        locking.with_for_update(skip_locked=True, key_share=True).execution_options(populate_existing=True)
+    ).all()
+    still = select(Consult).where(Consult.id.in_(asked.values()), Consult.state == ConsultState.WAITING)
+    waits = {each.id for each in session.scalars(still.execution_options(populate_existing=True))}
+    return {interaction.id: interaction for interaction in held if asked[interaction.id] in waits}
 
 
 def _hold_agents(session: Session, user_ids: Collection[int]) -> dict[int, Agent]:

@@ -10,9 +10,11 @@ from app.clock import tick
 from app.interactions.due import each_due
 from app.interactions.models import Interaction, State
 from app.interactions.wrap_up import expire_wrap_ups
+from app.routing.consults import give_up_asking
 from app.routing.dispatch import dispatch
 from app.routing.enqueue import look_at_wait
 from app.routing.hours import is_open
+from app.routing.in_hand import Consult, ConsultState
 from app.routing.models import OPEN_OFFER, AgentSession, AgentState, AtClose, Offer, OfferState, Presence, Queue
 from app.routing.offers import time_out_offer
 from app.routing.parking import give_up_parking
@@ -96,6 +98,22 @@ def expire_lost_agents(session: Session) -> int:
 def expire_parking(session: Session) -> int:
     """Send customers who were parked too long to the front of their queue; how many."""
     return each_due(session, Interaction.state == State.PARKED, give_up_parking)
+
+
+@tick("routing.asking", every_s=5)
+def expire_asking(session: Session) -> int:
+    """End the waits for somebody of a queue that lasted as long as a caller may wait there; how many."""
+    longest = func.make_interval(0, 0, 0, 0, 0, 0, Queue.max_wait_s)
+    due = select(Consult.id).join(Queue, Queue.id == Consult.queue_id)
+    due = due.where(Consult.state == ConsultState.WAITING, Consult.created_at + longest <= func.clock_timestamp())
+    ended = 0
+    for consult_id in session.scalars(due.limit(AT_ONCE)).all():
+        try:
+            with session.begin_nested():
+                ended += give_up_asking(session, consult_id)
+        except Exception:
+            log.exception("consult.expiry_failed", consult_id=consult_id)
+    return ended
 
 
 @tick("routing.wrap_ups", every_s=1)

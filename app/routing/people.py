@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -152,6 +152,19 @@ ONE = text(
     CROSS JOIN LATERAL (SELECT queue.retry_cooldown_s AS cool_down_s) AS line WHERE i.id = :id
     """  # noqa: S608
 )
+ASKED = text(
+    f"""
+    SELECT c.id AS consult_id, {CONTACT} FROM consult c JOIN queue ON queue.id = c.queue_id
+    CROSS JOIN LATERAL (
+        SELECT x.id, x.version, c.queue_id, x.channel, x.required_skills, x.priority_min, c.created_at AS queued_at,
+            coalesce(x.virtual_start, c.created_at) AS virtual_start, NULL::bigint AS preferred_agent_id
+        FROM interaction x WHERE x.id = c.interaction_id
+    ) AS i
+    CROSS JOIN LATERAL (SELECT queue.retry_cooldown_s AS cool_down_s) AS line
+    WHERE c.state = 'waiting' ORDER BY c.id LIMIT 1000
+    """  # noqa: S608 - of our own constants
+)
+"""Agents who wait for somebody of a queue to ask, in the place that their customer has in line."""
 PLACE = text("SELECT counted_from, virtual_start FROM interaction WHERE id = :id")
 
 
@@ -269,6 +282,12 @@ def _read(session: Session, wanted: Iterable[dict[str, Any]], page: int) -> Sequ
 def one_contact(session: Session, interaction_id: uuid.UUID) -> Contact:
     """A contact in a queue, as the match would take it now."""
     return contact_of(session.execute(ONE, {"id": interaction_id, "pause_s": RETRY_PAUSE_S}).one())
+
+
+def asked_contacts(session: Session) -> list[Contact]:
+    """The customers on hold whose agents wait for somebody of a queue."""
+    rows = session.execute(ASKED, {"pause_s": RETRY_PAUSE_S})
+    return [replace(contact_of(row), consult_id=row.consult_id) for row in rows]
 
 
 def contact_of(row: Row[Any]) -> Contact:

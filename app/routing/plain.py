@@ -53,7 +53,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Somebody who waits in a queue. `tried` turned it down a moment ago; `preferred` is None while they are away."""
+    """Somebody who waits in a queue. `tried` turned it down a moment ago; `preferred` is None while they are away.
+
+    With a `consult_id` the customer is on hold with their agent, who waits for somebody of the queue to ask.
+    """
 
     id: Hashable
     queue_id: int
@@ -65,6 +68,7 @@ class Contact:
     preferred: int | None = None
     tried: frozenset[int] = frozenset()
     version: int = 0
+    consult_id: int | None = None
 
     @property
     def kind(self) -> str:

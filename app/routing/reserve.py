@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
 
 from app import events, jobs
 from app.db import database_now
 from app.interactions.models import Interaction
-from app.routing.dispatch import is_free
-from app.routing.models import OPEN_OFFER, AgentState, Offer, OfferState, Queue, QueueMember
+from app.routing.dispatch import is_free, is_live
+from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, Presence, Queue, QueueMember
 
 
 def hold_if_free(session: Session, user_id: int) -> bool:
@@ -28,12 +29,20 @@ def has_call(session: Session, user_id: int) -> bool:
     return session.execute(own.limit(1)).first() is not None
 
 
-def free_members(session: Session, queue_id: int) -> list[int]:
-    """Who of a queue may be offered a call now, longest idle first. Nothing is locked."""
-    free = select(AgentState.user_id).join(QueueMember, QueueMember.user_id == AgentState.user_id)
-    return list(
-        session.scalars(free.where(QueueMember.queue_id == queue_id, is_free()).order_by(AgentState.idle_since))
+def is_at_work() -> ColumnElement[bool]:
+    """An agent who is there with a phone, busy or not."""
+    return and_(
+        AgentState.presence == Presence.AVAILABLE,
+        AgentState.not_responding.is_(False),
+        select(AgentSession.id).where(AgentSession.user_id == AgentState.user_id, is_live()).exists(),
     )
+
+
+def anybody_at_work(session: Session, queue_id: int, *, but: int) -> bool:
+    """Whether somebody else of the queue is at work."""
+    members = select(AgentState.user_id).join(QueueMember, QueueMember.user_id == AgentState.user_id)
+    there = members.where(QueueMember.queue_id == queue_id, AgentState.user_id != but, is_at_work())
+    return session.execute(there.limit(1)).first() is not None
 
 
 def make_offer(

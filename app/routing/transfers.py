@@ -21,13 +21,15 @@ from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction, move
 from app.routing import consults
 from app.routing.consults import enqueue, open_consult
+from app.routing.dispatch import request_dispatch
 from app.routing.enqueue import enqueue_interaction
+from app.routing.hours import is_open
 from app.routing.in_hand import Consult, ConsultKind, ConsultState
 from app.routing.models import Queue
 from app.routing.parts import hand_on, part_ended
 from app.routing.presence import agent_state
 from app.routing.release import queue_for
-from app.routing.reserve import free_members, hold_if_free, make_offer
+from app.routing.reserve import anybody_at_work, hold_if_free, make_offer
 from app.routing.supervision import send_supervisors_away
 from app.words import N_
 
@@ -132,14 +134,24 @@ def ask_number(session: Session, interaction_id: uuid.UUID, user_id: int, number
 
 
 def ask_queue(session: Session, interaction_id: uuid.UUID, user_id: int, key: str, note: str | None = None) -> Consult:
-    """Talk first with whoever of a queue has been free for longest. Refused when nobody is: nobody waits unasked."""
+    """Talk first with whoever of a queue is free, at once or as soon as somebody is; the customer hears music.
+
+    They wait in the place that the customer has in line. Refused when nobody of the queue is at work.
+    """
+    interaction = own_call(session, interaction_id, user_id)
     queue = session.scalars(select(Queue).where(Queue.key == key)).one_or_none()
     if queue is None:
         raise Refusal(404, "no_queue", "There is no such queue any more: choose another.")
-    for free in free_members(session, queue.id):
-        if free != user_id:
-            return ask_agent(session, interaction_id, user_id, free, third=False, note=note)
-    raise Refusal(409, "nobody_free", "Nobody in this queue is free now: transfer the customer to the queue instead.")
+    _refuse_during_consult(session, interaction)
+    if not queue.active or not is_open(session, queue):
+        raise Refusal(409, "closed", "This queue is closed now: ask somebody else.")
+    if not anybody_at_work(session, queue.id, but=user_id):
+        raise Refusal(409, "nobody_there", "Nobody of this queue is at work now: ask somebody else.")
+    _keep_words(session, interaction, user_id, note)
+    _hold_for(session, interaction, user_id, ConsultKind.CONSULT)
+    consult = _asked(session, interaction, user_id, ConsultKind.CONSULT, queue_id=queue.id)
+    request_dispatch(session)
+    return consult
 
 
 def join_all(session: Session, interaction_id: uuid.UUID, user_id: int) -> Consult:
@@ -155,11 +167,27 @@ def join_all(session: Session, interaction_id: uuid.UUID, user_id: int) -> Consu
 
 
 def finish(session: Session, interaction_id: uuid.UUID, user_id: int) -> None:
-    """The customer is theirs now, and the agent who asked wraps up their own part."""
+    """The customer is theirs now, and the agent who asked wraps up their own part.
+
+    While nobody of the queue that was asked is free, the customer waits for them there in the agent's stead.
+    """
     interaction = own_call(session, interaction_id, user_id)
+    if _waits_for_a_queue(session, interaction, user_id):
+        return
     consult = _talking_consult(session, interaction)
     hand_to(session, interaction, consult, reason="handed_over", actor=f"user:{user_id}")
     part_ended(session, user_id)
+
+
+def _waits_for_a_queue(session: Session, interaction: Interaction, user_id: int) -> bool:
+    """Leave the customer to the queue that was asked, if nobody of it rings yet; False otherwise."""
+    consult = open_consult(session, interaction.id)
+    if consult is None or consult.state != ConsultState.WAITING:
+        return False
+    queue = session.get_one(Queue, consult.queue_id)
+    consults.close(session, interaction, consult, "handed_on")
+    to_queue(session, interaction.id, user_id, queue.key, interaction.context.get("handed", {}).get("note"))
+    return True
 
 
 def hand_to(session: Session, interaction: Interaction, consult: Consult, *, reason: str, actor: str) -> None:
@@ -317,7 +345,9 @@ def _asked(
     target: int | None = None,
     number: str | None = None,
     offer_id: int | None = None,
+    queue_id: int | None = None,
 ) -> Consult:
+    waits = queue_id is not None
     consult = Consult(
         interaction_id=interaction.id,
         asked_by=user_id,
@@ -325,7 +355,8 @@ def _asked(
         user_id=target,
         number=number,
         offer_id=offer_id,
-        state=ConsultState.RINGING.value,
+        queue_id=queue_id,
+        state=(ConsultState.WAITING if waits else ConsultState.RINGING).value,
     )
     session.add(consult)
     session.flush()
@@ -337,6 +368,6 @@ def _talking_consult(session: Session, interaction: Interaction) -> Consult:
     consult = open_consult(session, interaction.id)
     if consult is None:
         raise Refusal(409, "no_consult", "Nobody is asked into this call any more.")
-    if consult.state == ConsultState.RINGING:
+    if consult.state in (ConsultState.WAITING, ConsultState.RINGING):
         raise Refusal(409, "still_ringing", "They have not answered yet.")
     return consult

@@ -13,6 +13,7 @@ export interface ConsultActions {
 }
 
 const STATES: Record<Consult["state"], string> = {
+  waiting: mark("Waiting for somebody of {who}. The customer hears music."),
   ringing: mark("{who}: ringing"),
   talking: mark("You talk with {who}. The customer hears music."),
   joined: mark("You, {who} and the customer talk together."),
@@ -70,19 +71,21 @@ export class ConsultBar {
   /** The agent's own view of the one they asked. */
   private asking(consult: Consult, busy: boolean): HTMLElement {
     const who = consult.outside ? phoneNumber(consult.who) : consult.who;
+    const waiting = consult.state === "waiting";
     const talking = consult.state === "talking";
     const there = talking || consult.state === "joined";
     return h(
       "div",
       { class: "consult-row", role: "group", "aria-label": t("Asked into the call") },
-      icon(consult.state === "ringing" ? "phone-outgoing" : "users"),
+      icon(waiting ? "hourglass" : consult.state === "ringing" ? "phone-outgoing" : "users"),
       h("p", { class: "grow", role: "status" }, t(STATES[consult.state], { who })),
       h("span", { class: "timer num", "data-since": consult.since }),
       there && this.button("hand-over", t("Hand over"), "arrow-right", this.actions.handOver, "Control+Shift+2", busy, true),
+      waiting && this.button("hand-over", t("Let the customer wait there"), "arrow-right", this.actions.handOver, "Control+Shift+2", busy),
       talking && this.button("together", t("All together"), "users", this.actions.together, "Control+Shift+3", busy),
       this.button(
         "back-out",
-        there ? t("Without {who}", { who }) : t("Stop ringing"),
+        there ? t("Without {who}", { who }) : waiting ? t("Stop waiting") : t("Stop ringing"),
         "x",
         this.actions.backOut,
         "Control+Shift+4",

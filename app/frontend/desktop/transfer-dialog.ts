@@ -179,13 +179,13 @@ export class TransferDialog {
       const ways: Row["ways"] = state === "free" ? ["warm", "now", "third"] : [];
       return { to: { agent: id }, name, about: t(word), look, picture: "user", ways };
     });
-    const queues = this.targets.queues.map(({ key, name, waiting, free }): Row => ({
+    const queues = this.targets.queues.map(({ key, name, waiting, free, there }): Row => ({
       to: { queue: key },
       name,
       about: t("{waiting} waiting, {free} free", { waiting, free }),
       look: free > 0 ? "is-ready" : "is-busy",
       picture: "users",
-      ways: free > 0 ? ["now", "warm"] : ["now"],
+      ways: there > 0 ? ["now", "warm"] : ["now"],
     }));
     const flows = this.targets.flows.map(({ name, title }): Row => ({
       to: { flow: name },

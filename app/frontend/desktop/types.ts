@@ -46,7 +46,8 @@ export interface Handed {
 
 /** Somebody who was asked into a call. */
 export interface Consult {
-  state: "ringing" | "talking" | "joined" | "outside";
+  /** `waiting`: for somebody of the queue `who`. */
+  state: "waiting" | "ringing" | "talking" | "joined" | "outside";
   kind: "consult" | "third" | "outside";
   who: string;
   by: string;
@@ -85,7 +86,7 @@ export interface Target {
 
 export interface Targets {
   agents: { id: number; name: string; state: string }[];
-  queues: { key: string; name: string; waiting: number; free: number }[];
+  queues: { key: string; name: string; waiting: number; free: number; there: number }[];
   flows: { name: string; title: string }[];
 }
 

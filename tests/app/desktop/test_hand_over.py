@@ -54,8 +54,8 @@ def test_the_choice_lists_colleagues_queues_and_flows_of_the_moment(ana, far_sid
         ("Fay", "no_phone"),
     ]
     assert found["queues"] == [
-        {"key": "sales", "name": "Sales", "waiting": 1, "free": 0},
-        {"key": "support", "name": "Support", "waiting": 0, "free": 1},
+        {"key": "sales", "name": "Sales", "waiting": 1, "free": 0, "there": 0},
+        {"key": "support", "name": "Support", "waiting": 0, "free": 1, "there": 1},
     ]
     assert all(set(each) == {"name", "title"} for each in found["flows"]), "one that is broken is left out"
 

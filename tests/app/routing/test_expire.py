@@ -122,6 +122,7 @@ def test_every_deadline_of_the_acd_is_on_the_clock() -> None:
         "routing.closing": 5,
         "routing.agent_lost": 1,
         "routing.parked": 1,
+        "routing.asking": 5,
         "routing.wrap_ups": 1,
         "routing.dispatch": 2,
         "messages.idle_conversations": 60,

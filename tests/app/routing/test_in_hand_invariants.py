@@ -134,6 +134,7 @@ class Hands(RuleBasedStateMachine):
             lambda s: transfers.to_number(s, call, agent, OUTSIDE),
             lambda s: transfers.ask_agent(s, call, agent, other, third=chance.random() < 0.3),
             lambda s: transfers.ask_agent(s, call, agent, other, third=False),
+            lambda s: transfers.ask_queue(s, call, agent, chance.choice(["sales", "support"])),
             lambda s: transfers.ask_number(s, call, agent, OUTSIDE, third=chance.random() < 0.3),
             lambda s: transfers.join_all(s, call, agent),
             lambda s: transfers.finish(s, call, agent),

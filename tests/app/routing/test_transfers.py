@@ -273,19 +273,6 @@ def test_an_agent_lost_during_a_consult_leaves_the_customer_with_the_colleague(s
     assert scene.offers_of(scene.ana) == ["handed_on wrapping"]
 
 
-def test_a_queue_is_asked_for_whoever_is_free_there(scene: Scene, session: Session) -> None:
-    transfers.ask_queue(session, scene.call.id, scene.ana.id, "support")
-    assert scene.offers_of(scene.ben) == ["consult pending"]
-
-
-def test_a_queue_with_nobody_free_is_refused(scene: Scene, session: Session) -> None:
-    make.waiting_call(session, scene.support)
-    dispatch(session)
-    with pytest.raises(Refusal, match="Nobody in this queue is free"):
-        transfers.ask_queue(session, scene.call.id, scene.ana.id, "support")
-    assert scene.state() == "active"
-
-
 def test_a_parked_customer_is_taken_up_by_whoever_asks_first(scene: Scene, session: Session) -> None:
     parking.park(session, scene.call.id, scene.ana.id)
     assert (scene.state(), scene.call.agent_id) == ("parked", None)

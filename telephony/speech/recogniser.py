@@ -41,6 +41,7 @@ CRASHES, WITHIN_S = 3, 60.0
 PIECE_LIMIT_S = 600.0  # two minutes of audio at low priority on a busy machine
 MOST_WAITING_EVENTS = 1000
 RATES_HZ = range(8000, 48001)
+LIVE_NICE = 5  # a word shown late is better than a voice heard late
 BATCH_NICE = 10
 
 
@@ -309,7 +310,9 @@ class _LiveChild:
     def _running(self) -> Child:
         if self._child is None:
             self._last_sign = time.monotonic()
-            child = Child("telephony.speech.live_worker", self._take_message, lambda code: self._died(child, code))
+            child = Child(
+                "telephony.speech.live_worker", self._take_message, lambda code: self._died(child, code), LIVE_NICE
+            )
             served = {lang: c for lang, c in self._choices.items() if c.serves}
             engines = {lang: {"engine": c.engine, "model": str(c.model)} for lang, c in served.items()}
             child.send({"op": "engines", "engines": engines})

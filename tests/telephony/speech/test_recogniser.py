@@ -299,7 +299,7 @@ async def test_a_killed_transcriber_is_an_error_and_the_next_recording_is_transc
     assert "sales" in (await own_recogniser.transcribe(english_call, 8000, "en"))[0].text
 
 
-async def test_calls_are_heard_at_a_lower_priority_than_voices_are_carried_and_recordings_at_a_lower_still(recogniser: Recogniser) -> None:
+async def test_calls_are_heard_at_a_lower_priority_and_recordings_at_a_lower_still(recogniser: Recogniser) -> None:
     session = await recogniser.open(language="ko")
     await recogniser.transcribe(silence(0.5), 8000, "en")
     assert recogniser.batch_pid and recogniser.live_pid

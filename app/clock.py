@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import secrets
 import socket
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -24,6 +27,9 @@ log = structlog.get_logger()
 LEASE = "clock"
 LEASE_S = 6.0
 RENEW_S = 2.0
+STEP_S = 1.0
+"""From so many seconds on the machine's wall clock was set, not just adjusted."""
+WATCH_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,11 @@ class Tick:
 
 
 ticks: dict[str, Tick] = {}
+
+
+def wall_s() -> float:
+    """What the machine's clock on the wall shows, in seconds since the epoch."""
+    return time.time()
 
 
 def tick(name: str, *, every_s: float) -> Callable[[Callable[[Session], object]], Callable[[Session], object]]:
@@ -61,16 +72,32 @@ class Clock:
         self._scheduler.add_job(self.campaign, "interval", seconds=renew_s, id="campaign")
         for each in ticks.values():
             self._scheduler.add_job(self.run_tick, "interval", seconds=each.every_s, args=[each], id=each.name)
+        self._stopped = threading.Event()
 
     def start(self) -> None:
         self.campaign()
         self._scheduler.start()
+        threading.Thread(target=self._watch_the_wall_clock, name="clock-watch", daemon=True).start()
 
     def stop(self) -> None:
         """Let the tick at hand finish, then give the lease back."""
+        self._stopped.set()
         self._scheduler.shutdown(wait=True)
         with unit_of_work() as session:
             leases.release(session, LEASE, self.holder)
+
+    def _watch_the_wall_clock(self) -> None:
+        """The scheduler plans by the wall clock. When that is set back, nothing would tick until it has caught up: so
+        everything is planned anew from now (F16). What is due is the database's to say, whatever the wall shows.
+        """
+        before = wall_s() - time.monotonic()
+        while not self._stopped.wait(WATCH_S):
+            now = wall_s() - time.monotonic()
+            if abs(now - before) >= STEP_S:
+                log.warning("clock.wall_clock_was_set", by_s=round(now - before, 1))
+                for job in self._scheduler.get_jobs():
+                    job.modify(next_run_time=datetime.fromtimestamp(wall_s(), UTC))
+            before = now
 
     def campaign(self) -> None:
         """Take or renew the lease."""

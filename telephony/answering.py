@@ -37,9 +37,9 @@ def agent_answered(session: Session, room: Room, offer_id: int, call_sid: str) -
     return room.documents.agent_room(interaction.id, offer.user_id)
 
 
-def leg_answered(session: Session, room: Room, leg_id: int, call_sid: str) -> str:
+def leg_answered(session: Session, room: Room, leg_id: int, call_sid: str, answered_by: str = "") -> str:
     """A leg without an offer picked up: an agent who comes back, a supervisor, the customer of an outbound call, or an
-    outside number that was asked in.
+    outside number that was asked in. `answered_by`: what the carrier heard, where it waited to hear it.
     """
     leg = legs.lock_leg(session, leg_id)
     if leg is None or leg.call_sid not in (None, call_sid):
@@ -49,7 +49,7 @@ def leg_answered(session: Session, room: Room, leg_id: int, call_sid: str) -> st
     if leg.state == "ended":
         return room.documents.nothing()
     if leg.role == "caller":
-        return _customer_answered(session, room, interaction)
+        return _customer_answered(session, room, interaction, answered_by)
     if leg.role == "third":
         return _third_answered(session, room, interaction, leg)
     if leg.role == "supervisor":
@@ -57,9 +57,9 @@ def leg_answered(session: Session, room: Room, leg_id: int, call_sid: str) -> st
     return _agent_came_back(session, room, interaction, leg)
 
 
-def _customer_answered(session: Session, room: Room, interaction: Interaction) -> str:
+def _customer_answered(session: Session, room: Room, interaction: Interaction, answered_by: str) -> str:
     if interaction.callback_id is not None:
-        return callbacks.answered(session, room, interaction)
+        return callbacks.answered(session, room, interaction, answered_by)
     if interaction.state not in (State.ACTIVE, State.HELD, State.AGENT_LOST):
         return room.documents.nothing()
     outbound.customer_answered(session, interaction.id)

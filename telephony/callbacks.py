@@ -23,6 +23,8 @@ from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction
 from app.routing.models import AgentSession, AgentState, Offer, OfferState, Presence, Queue, QueueMember
 from telephony import legs
+from telephony.carrier import MachineDetection
+from telephony.forms import MachineForm, is_machine
 from telephony.phrases import phrase
 from telephony.room import Room
 
@@ -35,6 +37,12 @@ PROMPT_S = 45
 """How long both rounds take at most: for so long an agent is reserved."""
 WAITING = (State.QUEUED, State.OFFERED)
 TALKING = (State.ACTIVE, State.HELD, State.AGENT_LOST)
+LAST_WORDS: dict[Outcome | None, str] = {
+    Outcome.SNOOZED: "callback_later",
+    Outcome.CANCELED: "callback_canceled",
+    Outcome.UNSURE: "callback_missed",
+}
+"""What is said at the end of a try, as a phrase."""
 
 
 def is_reserved(session: Session, room: Room, offer: Offer, interaction: Interaction) -> bool:
@@ -87,11 +95,51 @@ def may_be_dialled(session: Session, interaction: Interaction) -> bool:
     return interaction.state == State.OFFERED and tries.begin_try(session, interaction, CUSTOMER_FIRST)
 
 
-def answered(session: Session, room: Room, interaction: Interaction) -> str:
-    """The customer's telephone was picked up: the question. Asked again, what stands."""
+def machine_detection(session: Session, room: Room, interaction: Interaction) -> MachineDetection | None:
+    """How the carrier shall listen on this callback's line; None: not at all, or it is none."""
+    if interaction.callback_id is None:
+        return None
+    policy = policy_of(session, interaction.queue_id)
+    if not policy.detect_machines:
+        return None
+    return MachineDetection(room.urls.machine(interaction.id), to_the_end=policy.machine == "message")
+
+
+def answered(session: Session, room: Room, interaction: Interaction, answered_by: str = "") -> str:
+    """The customer's telephone was picked up: the question. A machine gets its message; asked again, what stands."""
+    if is_machine(answered_by) and tries.machine_answered(session, interaction):
+        return words_for_a_machine(session, room, interaction) or room.documents.nothing()
     if not tries.picked_up(session, interaction):
         return standing(session, room, interaction)
     return question(session, room, interaction, 1)
+
+
+def machine_heard(session: Session, interaction_id: uuid.UUID, form: MachineForm) -> None:
+    """The carrier says who picked up. A machine ends the try; who pressed a key before is no machine, whatever it
+    heard, and who is not sure is asked as everybody is.
+    """
+    interaction = lock_interaction(session, interaction_id)
+    leg = legs.leg_of_call_unlocked(session, form.call_sid)
+    if interaction is None or interaction.callback_id is None or leg is None or leg.interaction_id != interaction.id:
+        return
+    if is_machine(form.answered_by) and tries.machine_answered(session, interaction):
+        enqueue(session, "voice.leave_message", interaction)
+
+
+def words_for_a_machine(session: Session, room: Room, interaction: Interaction) -> str | None:
+    """The message; None where the queue leaves none, or when the last try on this line did not meet a machine."""
+    policy = policy_of(session, interaction.queue_id)
+    if policy.machine != "message" or _last_outcome(session, interaction) != Outcome.MACHINE:
+        return None
+    if policy.machine_text:
+        return room.documents.last_words(policy.machine_text, interaction.language)
+    return _tried(session, room, interaction)
+
+
+def _tried(session: Session, room: Room, interaction: Interaction) -> str:
+    """Who called and why, to be heard later, without a promise to try again."""
+    queue = session.get(Queue, interaction.queue_id) if interaction.queue_id else None
+    return room.documents.goodbye("callback_tried", interaction.language, queue=queue.name if queue else "")
 
 
 def question(session: Session, room: Room, interaction: Interaction, round_: int) -> str:
@@ -134,7 +182,12 @@ def standing(session: Session, room: Room, interaction: Interaction) -> str:
         return question(session, room, interaction, ROUNDS)
     if callback.state == CallbackState.CONNECTED and interaction.state in (*WAITING, *TALKING):
         return _connect(session, room, interaction)
-    return room.documents.goodbye(_last_words(session, interaction), interaction.language)
+    outcome = _last_outcome(session, interaction)
+    if outcome == Outcome.MACHINE:
+        return words_for_a_machine(session, room, interaction) or room.documents.nothing()
+    if outcome == Outcome.UNSURE and callback.state == CallbackState.EXHAUSTED:
+        return _tried(session, room, interaction)
+    return room.documents.goodbye(LAST_WORDS.get(outcome, "goodbye"), interaction.language)
 
 
 def is_connected(session: Session, interaction: Interaction) -> bool:
@@ -178,17 +231,12 @@ def _is_asked(session: Session, interaction: Interaction) -> bool:
     return callback.state == CallbackState.ANSWERED and tried is not None and tried.interaction_id == interaction.id
 
 
-def _last_words(session: Session, interaction: Interaction) -> str:
-    """How the try on this line ended, as a phrase."""
+def _last_outcome(session: Session, interaction: Interaction) -> Outcome | None:
+    """How the last try on this line ended; None while it goes on."""
     outcome = session.scalars(
         select(CallbackAttempt.outcome)
         .where(CallbackAttempt.interaction_id == interaction.id)
         .order_by(CallbackAttempt.id.desc())
         .limit(1)
     ).first()
-    words = {
-        Outcome.SNOOZED: "callback_later",
-        Outcome.CANCELED: "callback_canceled",
-        Outcome.UNSURE: "callback_missed",
-    }
-    return words.get(Outcome(outcome), "goodbye") if outcome else "goodbye"
+    return Outcome(outcome) if outcome else None

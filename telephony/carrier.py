@@ -97,6 +97,26 @@ class BaseUrlHttpClient(TwilioHttpClient):  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
+class MachineDetection:
+    """Have the carrier listen whether a machine picked up, and tell `tell_url`; the call goes on meanwhile.
+
+    `to_the_end`: a machine is told when its greeting is over, so that a message is not spoken into it.
+    Source: https://www.twilio.com/docs/voice/answering-machine-detection
+    """
+
+    tell_url: str
+    to_the_end: bool
+
+    def as_asked(self) -> dict[str, Any]:
+        """As the client's create() takes it."""
+        return {
+            "machine_detection": "DetectMessageEnd" if self.to_the_end else "Enable",
+            "async_amd": "true",
+            "async_amd_status_callback": self.tell_url,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class CarrierCall:
     """A call as the carrier sees it. `status` is Twilio's word: queued, ringing, in-progress, completed, …"""
 
@@ -164,12 +184,30 @@ class Carrier:
         return self._call(to, from_, answer_url, status_url, ring_s, fallback_url)
 
     def ring_number(
-        self, number: str, *, from_: str, answer_url: str, status_url: str, ring_s: int, fallback_url: str
+        self,
+        number: str,
+        *,
+        from_: str,
+        answer_url: str,
+        status_url: str,
+        ring_s: int,
+        fallback_url: str,
+        machines: MachineDetection | None = None,
     ) -> str:
         """Ring an outside number (E.164) from one of ours and return the call's sid."""
-        return self._call(number, from_, answer_url, status_url, ring_s, fallback_url)
+        return self._call(number, from_, answer_url, status_url, ring_s, fallback_url, machines)
 
-    def _call(self, to: str, from_: str, answer_url: str, status_url: str, ring_s: int, fallback_url: str) -> str:
+    def _call(
+        self,
+        to: str,
+        from_: str,
+        answer_url: str,
+        status_url: str,
+        ring_s: int,
+        fallback_url: str,
+        machines: MachineDetection | None = None,
+    ) -> str:
+        more = machines.as_asked() if machines is not None else {}
         with carrier_errors():
             call = self.client.calls.create(
                 to=to,
@@ -179,6 +217,7 @@ class Carrier:
                 status_callback=status_url,
                 status_callback_event=CALL_EVENTS,
                 timeout=max(5, ring_s),
+                **more,
             )
             return str(call.sid)
 

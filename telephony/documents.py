@@ -149,10 +149,14 @@ class Documents:
         response.play(digits=digits)
         return str(response)
 
-    def goodbye(self, word: str, language: str | None) -> str:
+    def goodbye(self, word: str, language: str | None, **values: str) -> str:
         """Say one thing and hang up."""
+        return self.last_words(*phrase(word, language, **values))
+
+    def last_words(self, text: str, language: str | None) -> str:
+        """Say a text and hang up."""
         response = VoiceResponse()
-        self.speak(response, *phrase(word, language))
+        self.speak(response, text, language or "en")
         response.hangup()
         return str(response)
 

@@ -93,6 +93,26 @@ class StatusForm:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineForm:
+    """Who picked up, by the carrier's ear."""
+
+    call_sid: str
+    answered_by: str
+
+    @classmethod
+    def parse(cls, form: Form) -> MachineForm:
+        answered_by = form.get("AnsweredBy") or ""
+        if not answered_by:
+            raise BadForm("AnsweredBy", "is missing")
+        return cls(_sid(form, "CallSid", CALL_SID), answered_by)
+
+
+def is_machine(answered_by: str) -> bool:
+    """Whether nobody is there to press a key. `human`, `unknown` and words we do not know count as somebody."""
+    return answered_by == "fax" or answered_by.startswith("machine_")
+
+
+@dataclass(frozen=True, slots=True)
 class RoomForm:
     """What happened in a conference. `call_status` is the leg's own status when it left."""
 

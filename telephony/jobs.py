@@ -91,6 +91,19 @@ def dial_customer(room: Room, interaction_id: str) -> None:
         crash.point("K4")
 
 
+def leave_message(room: Room, interaction_id: str) -> None:
+    """A machine picked up a callback: it gets the queue's message, or the line ends."""
+    with unit_of_work() as session:
+        interaction = lock_interaction(session, uuid.UUID(interaction_id))
+        document = callbacks.words_for_a_machine(session, room, interaction) if interaction is not None else None
+        callers = legs.open_legs(session, uuid.UUID(interaction_id), "caller")
+    for caller in callers:
+        if document is None:
+            end_leg(room, caller)
+        else:
+            move_leg(room, caller, document)
+
+
 def bridge(room: Room, interaction_id: str) -> None:
     """The agent accepted: the caller leaves the queue's loop for the conversation, which is recorded and streamed."""
     with unit_of_work() as session:
@@ -251,6 +264,7 @@ def _attempt_customer(session: Session, room: Room, interaction_id: uuid.UUID) -
         {},
         leg.created_at,
         known is not None,
+        callbacks.machine_detection(session, room, interaction),
     )
 
 
@@ -293,6 +307,7 @@ HANDLERS: dict[str, Callable[..., None]] = {
     "voice.stop_ringing": stop_ringing,
     "voice.rejoin_agent": rejoin_agent,
     "voice.bridge": bridge,
+    "voice.leave_message": leave_message,
     "voice.record": record,
     "voice.agent_lost": agent_lost,
     "voice.hold": in_hand.hold,

@@ -19,7 +19,7 @@ from app.accounts.models import User
 from app.db import database_now, unit_of_work
 from app.interactions.models import Interaction
 from telephony import legs, reconcile
-from telephony.carrier import CarrierError
+from telephony.carrier import CarrierError, MachineDetection
 from telephony.legs import LegNews
 from telephony.models import Leg
 from telephony.room import Room
@@ -43,6 +43,7 @@ class Ring:
     parameters: dict[str, str]
     attempted_at: datetime
     is_retry: bool
+    machines: MachineDetection | None = None
 
 
 def attempted(
@@ -112,7 +113,7 @@ def _ask_to_ring(room: Room, ring: Ring) -> str:
     }
     if ring.identity is not None:
         return room.carrier.ring_client(ring.identity, ring_s=ring.ring_s, parameters=ring.parameters, **common)
-    return room.carrier.ring_number(ring.to, ring_s=ring.ring_s, **common)
+    return room.carrier.ring_number(ring.to, ring_s=ring.ring_s, machines=ring.machines, **common)
 
 
 def _ring_failed(room: Room, ring: Ring, error: CarrierError) -> None:

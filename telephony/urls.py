@@ -60,6 +60,9 @@ class Urls:
     def callback(self, interaction_id: uuid.UUID, round_: int) -> str:
         return f"{self.base}/voice/callback/{interaction_id}/{round_}"
 
+    def machine(self, interaction_id: uuid.UUID) -> str:
+        return f"{self.base}/voice/machine/{interaction_id}"
+
     def returning(self, interaction_id: uuid.UUID) -> str:
         return f"{self.base}/voice/returning/{interaction_id}"
 

@@ -26,7 +26,16 @@ from telephony import (
     returning_caller,
     steps,
 )
-from telephony.forms import TERMINAL_STATUSES, BadForm, CallForm, RecordingForm, RoomForm, StatusForm, StepForm
+from telephony.forms import (
+    TERMINAL_STATUSES,
+    BadForm,
+    CallForm,
+    MachineForm,
+    RecordingForm,
+    RoomForm,
+    StatusForm,
+    StepForm,
+)
 from telephony.legs import LegNews
 from telephony.recording_news import RecordingNews
 from telephony.room import room_of
@@ -122,6 +131,15 @@ def callback_answer(interaction_id: uuid.UUID, round_: int) -> Response:
     return twiml_reply(document)
 
 
+@bp.post("/machine/<uuid:interaction_id>")
+def who_picked_up(interaction_id: uuid.UUID) -> Response:
+    """What the carrier heard on a callback's line: a person, a machine, a fax, or it does not know."""
+    form = MachineForm.parse(request.form)
+    with unit_of_work() as session:
+        callbacks.machine_heard(session, interaction_id, form)
+    return noted()
+
+
 @bp.post("/returning/<uuid:interaction_id>")
 def returning(interaction_id: uuid.UUID) -> Response:
     """What a caller who waits for our call wants: 1 keep it, 2 wait now in its place, 3 cancel, else go on."""
@@ -182,7 +200,8 @@ def leg_answered(leg_id: int) -> Response:
     """A returning agent or a dialled customer picked up."""
     form = CallForm.parse(request.form)
     with unit_of_work() as session:
-        document = answering.leg_answered(session, room_of(), leg_id, form.call_sid)
+        answered_by = request.form.get("AnsweredBy", "")
+        document = answering.leg_answered(session, room_of(), leg_id, form.call_sid, answered_by)
     crash.point("K5")
     return twiml_reply(document)
 

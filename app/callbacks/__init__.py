@@ -10,7 +10,7 @@ from app.config import Settings
 def init(app: Flask, settings: Settings) -> None:
     """Register the clock's questions and the pages; tell the links where they lead."""
     from app.accounts.entry import SUPERVISOR, enter
-    from app.callbacks import expire, links, notices  # noqa: F401 - imported for what they register
+    from app.callbacks import expire, links, notices, zones  # noqa: F401 - imported for what they register
     from app.callbacks.views import bp
 
     links.configure(settings)

@@ -80,10 +80,12 @@ def full_among(session: Session, queue: Queue, policy: Policy, moments: Iterable
 
 
 def slot_starts(policy: Policy, day: date) -> list[datetime]:
-    """When the day's slots begin (UTC), each once."""
+    """When the day's slots begin (UTC), each once; an hour that the clocks show twice has its slots twice."""
     zone = ZoneInfo(policy.zone)
-    walls = (datetime.combine(day, time()) + timedelta(minutes=m) for m in range(0, 1440, policy.slot_min))
-    return sorted({on_the_clock(wall, zone) for wall in walls})
+    walls = [datetime.combine(day, time()) + timedelta(minutes=m) for m in range(0, 1440, policy.slot_min)]
+    again = (wall.replace(tzinfo=zone, fold=1).astimezone(UTC) for wall in walls)
+    shown_again = {moment for moment in again if moment.astimezone(zone).fold}
+    return sorted({on_the_clock(wall, zone) for wall in walls} | shown_again)
 
 
 def room_of(session: Session, queue: Queue, policy: Policy) -> int:

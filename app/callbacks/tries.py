@@ -111,6 +111,17 @@ def nobody_spoke(session: Session, interaction: Interaction) -> bool:
     return True
 
 
+def machine_answered(session: Session, interaction: Interaction) -> bool:
+    """The carrier heard an answering machine: the try counts. False when somebody pressed a key before."""
+    callback = _of(session, interaction)
+    if not picked_up(session, interaction) or callback.state != CallbackState.ANSWERED:
+        return False
+    now = database_now(session)
+    end_try(session, callback, Outcome.MACHINE, now)
+    after_a_try(session, callback, Outcome.MACHINE, now)
+    return True
+
+
 def line_ended(session: Session, interaction: Interaction, end_reason: str | None) -> None:
     """The customer's line is over: kept, or to be tried again."""
     callback = _of(session, interaction)

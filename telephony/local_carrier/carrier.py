@@ -6,6 +6,7 @@ import asyncio
 import logging
 import weakref
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from telephony.local_carrier import twiml
@@ -15,6 +16,7 @@ from telephony.local_carrier.conference import Conference
 from telephony.local_carrier.dialling import ring
 from telephony.local_carrier.errors import AlertLog
 from telephony.local_carrier.journal import Journal
+from telephony.local_carrier.machines import Detection, listen
 from telephony.local_carrier.media import MediaShelf
 from telephony.local_carrier.messages import Messages
 from telephony.local_carrier.mixer import Mixer
@@ -188,8 +190,19 @@ class Carrier:
             return
         call.follow(script(Ask(how.voice_url, how.voice_method)))
 
-    def place_call(self, call: Call, first: Ask | Document, *, timeout_s: float, send_digits: str = "") -> None:
-        """Ring the call's address; when answered, follow the document."""
+    def place_call(
+        self,
+        call: Call,
+        first: Ask | Document,
+        *,
+        timeout_s: float,
+        send_digits: str = "",
+        detection: Detection | None = None,
+    ) -> None:
+        """Ring the call's address; when answered, follow the document. Who picked up is told with its first request,
+        or, where the detection has an address of its own, there.
+        """
+        answered_by = listen(call, detection) if detection is not None else None
 
         async def follow(call: Call) -> Step | None:
             outcome = await ring(self, call, timeout_s)
@@ -197,7 +210,10 @@ class Carrier:
                 call.end(outcome)
                 return None
             await send_keys(call, send_digits)
-            return script(first)
+            if answered_by is None or detection is None or detection.tell is not None:
+                return script(first)
+            found = await answered_by
+            return script(replace(first, parameters={**first.parameters, **found}) if isinstance(first, Ask) else first)
 
         call.follow(follow)
 

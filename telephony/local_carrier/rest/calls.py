@@ -10,6 +10,7 @@ from telephony.local_carrier.calls import ENDED, Call
 from telephony.local_carrier.carrier import Carrier
 from telephony.local_carrier.dialling import MAX_SEND_DIGITS, MAX_TIMEOUT_S, is_callable, split_client
 from telephony.local_carrier.errors import RestError
+from telephony.local_carrier.machines import Detection
 from telephony.local_carrier.recordings import RecordingOrder
 from telephony.local_carrier.rest.common import ROOT, Form, call_of, carrier_of, deleted, page, reply, within
 from telephony.local_carrier.script import Ask, Document, script
@@ -67,6 +68,7 @@ async def create(request: web.Request) -> web.Response:
     form = await Form.read(request)
     sender, to, custom = addresses(carrier, form)
     first, callback, fallback = _instructions(carrier, form)
+    detection = machine_detection(form)
     refuse_when_closing(carrier)
     call = Call(
         carrier,
@@ -87,8 +89,25 @@ async def create(request: web.Request) -> web.Response:
         first,
         timeout_s=form.integer("Timeout", TIMEOUT_S, 1, MAX_TIMEOUT_S),
         send_digits=send_digits(form),
+        detection=detection,
     )
     return reply(body, 201)
+
+
+def machine_detection(form: Form) -> Detection | None:
+    """Whether and how to listen for machines; keys to press and listening exclude each other, as at Twilio."""
+    if not form.text("MachineDetection") or form.text("SendDigits"):
+        return None
+    to_the_end = form.choice("MachineDetection", "Enable", ("Enable", "DetectMessageEnd")) == "DetectMessageEnd"
+    tell = form.callback("AsyncAmdStatusCallback", (), ())
+    return Detection(
+        to_the_end,
+        timeout_s=form.integer("MachineDetectionTimeout", 30, 3, 59),
+        speech_s=form.integer("MachineDetectionSpeechThreshold", 2400, 1000, 6000) / 1000,
+        speech_end_s=form.integer("MachineDetectionSpeechEndThreshold", 1200, 500, 5000) / 1000,
+        silence_s=form.integer("MachineDetectionSilenceTimeout", 5000, 2000, 10_000) / 1000,
+        tell=tell if form.flag("AsyncAmd") else None,
+    )
 
 
 def refuse_when_closing(carrier: Carrier) -> None:

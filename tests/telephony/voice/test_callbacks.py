@@ -243,6 +243,115 @@ def test_a_voicemail_gets_no_agent_and_counts_as_unsure(house: House, sales: int
     assert (callback(house).state, tries(house)[0][2]) == ("waiting", "unsure")
 
 
+# -- machines
+
+
+def rings_mira(house: House, sales: int, **rules: Any) -> Customer:
+    with unit_of_work() as session:
+        set_policy(session, sales, **rules)
+    asks_in_line(house)
+    ana_comes(house, sales)
+    agent_takes_it(house)
+    return Customer.whose_phone_rings(house)
+
+
+def carrier_heard(house: House, customer: Customer, answered_by: str) -> None:
+    told = house.post(customer.phone.asked["AsyncAmdStatusCallback"], customer.phone.form | {"AnsweredBy": answered_by})
+    assert told.status_code == 204
+    house.work()
+
+
+def moved_to(house: House, customer: Customer) -> list[str]:
+    asked = house.edge.to("POST", f"Calls/{customer.phone.call_sid}")
+    return [each.form.get("Twiml") or each.form.get("Status", "") for each in asked]
+
+
+@pytest.mark.parametrize(
+    "heard", ["machine_end_beep", "machine_end_silence", "machine_end_other", "machine_start", "fax"]
+)
+def test_a_machine_gets_a_message_after_its_beep_and_a_try_is_counted(house: House, sales: int, heard: str) -> None:
+    customer = rings_mira(house, sales)
+    assert customer.phone.asked["MachineDetection"] == "DetectMessageEnd"
+    assert customer.phone.asked["AsyncAmd"] == "true", "who picks up hears the question at once"
+    customer.picks_up()
+    for _ in range(2):
+        carrier_heard(house, customer, heard)
+    message, *_again = moved_to(house, customer)
+    assert "this is Sales. We tried to call you back." in message and "<Hangup" in message
+    customer.phone.status("completed")
+    house.work()
+    assert (callback(house).state, tries(house)) == ("waiting", [(1, "agent_first", "machine")])
+    assert (place(house).state, place(house).disposition_code) == ("completed", "NO_ANSWER")
+
+
+def test_a_queues_own_message_is_said_to_a_machine(house: House, sales: int) -> None:
+    customer = rings_mira(house, sales, machine_text="Sales called. <Call> us & win.")
+    customer.picks_up()
+    carrier_heard(house, customer, "machine_end_beep")
+    [say] = ET.fromstring(moved_to(house, customer)[0]).iter("Say")
+    assert say.text == "Sales called. <Call> us & win."
+
+
+def test_where_no_message_is_wanted_a_machine_is_hung_up_on(house: House, sales: int) -> None:
+    customer = rings_mira(house, sales, machine="hang_up")
+    assert customer.phone.asked["MachineDetection"] == "Enable", "nobody waits for the beep"
+    customer.picks_up()
+    carrier_heard(house, customer, "machine_start")
+    assert moved_to(house, customer) == ["completed"]
+    assert tries(house) == [(1, "agent_first", "machine")]
+
+
+@pytest.mark.parametrize("heard", ["unknown", "human", "a word of next year"])
+def test_whom_the_carrier_is_not_sure_of_is_asked_like_everybody(house: House, sales: int, heard: str) -> None:
+    customer = rings_mira(house, sales)
+    customer.picks_up()
+    carrier_heard(house, customer, heard)
+    assert moved_to(house, customer) == []
+    customer.presses("1")
+    assert customer.verb("Conference") is not None
+
+
+def test_who_pressed_1_is_no_machine_whatever_the_carrier_heard(house: House, sales: int) -> None:
+    customer = rings_mira(house, sales)
+    customer.picks_up()
+    customer.presses("1")
+    carrier_heard(house, customer, "machine_end_silence")
+    assert callback(house).state == "connected"
+    assert moved_to(house, customer) == []
+
+
+def test_a_carrier_that_listens_first_tells_with_the_answer(house: House, sales: int) -> None:
+    customer = rings_mira(house, sales)
+    heard = customer.phone.form | {"AnsweredBy": "machine_end_beep"}
+    assert "We tried to call you back." in house.post(customer.phone.asked["Url"], heard).text
+    assert tries(house) == [(1, "agent_first", "machine")]
+    assert "We tried to call you back." in customer.picks_up(), "asked again, it hears the same"
+
+
+def test_without_detection_the_carrier_is_not_asked_to_listen(house: House, sales: int) -> None:
+    customer = rings_mira(house, sales, detect_machines=False)
+    assert "MachineDetection" not in customer.phone.asked
+
+
+def test_the_news_of_a_machine_on_another_line_or_with_nothing_in_it_does_no_harm(house: House, sales: int) -> None:
+    customer = rings_mira(house, sales)
+    customer.picks_up()
+    url = customer.phone.asked["AsyncAmdStatusCallback"]
+    stranger = {"CallSid": "CA" + "e" * 32, "AnsweredBy": "machine_start"}
+    assert house.post(url, stranger).status_code == 204
+    assert house.post(url, customer.phone.form).status_code == 400
+    assert house.post(url, stranger, signature="made up").status_code == 403
+    assert callback(house).state == "answered"
+
+
+def test_after_the_last_try_nobody_is_promised_another(house: House, sales: int) -> None:
+    customer = rings_mira(house, sales, max_attempts=1)
+    customer.picks_up()
+    customer.presses("")
+    assert "will try again" not in customer.presses("")
+    assert callback(house).state == "exhausted"
+
+
 def test_with_customer_first_the_agent_is_kept_free_and_rung_after_the_1(house: House, sales: int) -> None:
     with unit_of_work() as session:
         set_policy(session, sales, mode="customer_first")

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import deque
 
 from telephony.local_carrier import tones
-from telephony.local_carrier.audio import FRAME_BYTES, FRAME_MS, SILENCE
+from telephony.local_carrier.audio import FRAME_BYTES, FRAME_MS, SILENCE, is_quiet
 
 TARGET_FRAMES = 2
 LIMIT_FRAMES = 50
-_WATCH_TICKS = 1000 // FRAME_MS
+_WATCH_TICKS = 500 // FRAME_MS
 
 
 class Uplink:
     """What one phone says, one frame of 20 ms for each tick.
 
-    Late frames leave one tick of silence and make the queue one deeper; when it stayed deeper than needed for a whole
-    second, one frame is dropped, so that delay shrinks again unheard. Pressed keys are heard in place of the voice.
+    Late frames leave one tick of silence and make the queue one deeper. What it stayed deeper than needed for half a
+    second is surplus: dropped where nobody misses it, in quiet frames, and while somebody talks on, one frame each half
+    second. Pressed keys are heard in place of the voice.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,7 @@ class Uplink:
         self._position = 0
         self._least = LIMIT_FRAMES
         self._ticks = 0
+        self._surplus = 0
         self.pressed: str | None = None
 
     def put(self, frame: bytes) -> None:
@@ -47,16 +49,24 @@ class Uplink:
         return voice
 
     def _take_voice(self) -> bytes:
-        depth = len(self._frames)
-        if depth < self._least:
-            self._least = depth
-        self._ticks += 1
-        if self._ticks >= _WATCH_TICKS:
-            if self._least > TARGET_FRAMES:
-                self._frames.popleft()
-            self._least = LIMIT_FRAMES
-            self._ticks = 0
+        self._watch()
+        while self._surplus and len(self._frames) > TARGET_FRAMES and is_quiet(self._frames[0]):
+            self._drop_one()
         return self._frames.popleft() if self._frames else SILENCE
+
+    def _watch(self) -> None:
+        self._least = min(self._least, len(self._frames))
+        self._ticks += 1
+        if self._ticks < _WATCH_TICKS:
+            return
+        self._surplus = max(0, self._least - TARGET_FRAMES)
+        if self._surplus:
+            self._drop_one()
+        self._least, self._ticks = LIMIT_FRAMES, 0
+
+    def _drop_one(self) -> None:
+        self._frames.popleft()
+        self._surplus -= 1
 
     def _take_key(self) -> bytes:
         if not self._tone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 PHRASES: dict[str, dict[str, str]] = {
     "en": {
         "position": "You are number {position} in line.",
-        "position_far": "There are more than five people in line before you.",
+        "position_far": "There are {limit} or more people in line before you.",
         "wait_short": "Your wait is less than {high} minutes.",
         "wait_range": "Your wait is between {low} and {high} minutes.",
         "callback": "To be called back without losing your place, press {key}.",
@@ -36,7 +36,7 @@ PHRASES: dict[str, dict[str, str]] = {
     },
     "es": {
         "position": "Usted es el número {position} en la fila.",
-        "position_far": "Hay más de cinco personas antes que usted.",
+        "position_far": "Hay {limit} o más personas antes que usted.",
         "wait_short": "Su espera es de menos de {high} minutos.",
         "wait_range": "Su espera es de entre {low} y {high} minutos.",
         "callback": "Para que le llamemos sin perder su lugar, pulse {key}.",
@@ -69,7 +69,7 @@ PHRASES: dict[str, dict[str, str]] = {
     },
     "zh": {
         "position": "您目前排在第{position}位。",
-        "position_far": "您前面还有五位以上的客户在等候。",
+        "position_far": "您前面还有{limit}位或更多客户在等候。",
         "wait_short": "预计等候时间不到{high}分钟。",
         "wait_range": "预计等候时间为{low}到{high}分钟。",
         "callback": "保留您的排队位置并由我们回电，请按{key}。",

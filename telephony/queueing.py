@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.callbacks.offer import is_offered
 from app.db import database_now
 from app.interactions.models import Interaction, State
+from app.routing.models import Queue
 from app.routing.wait import waiting
 from ivr_flows.events import CallEvent, DigitsEntered
 from telephony import callbacks, steps, wait_flow, wait_loop
@@ -114,7 +115,8 @@ def _round(session: Session, room: Room, interaction: Interaction, query: Mappin
     here = waiting(session, interaction)
     where = wait_loop.Place(here.position, here.low_min, here.high_min)
     offers_callback = bool(entering and entering.callback_key) and is_offered(session, interaction, here)
-    telling = wait_loop.Telling.of(entering, callback=offers_callback)
+    queue = session.get(Queue, interaction.queue_id)
+    telling = wait_loop.Telling.of(entering, queue, callback=offers_callback)
     announcement = wait_loop.announce(where, Told.from_query(query, now), now, telling)
     return room.documents.waiting(interaction.id, announcement, interaction.language)
 

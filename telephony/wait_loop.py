@@ -6,13 +6,14 @@ Plain functions. What was told before travels in the loop's own (signed) address
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from app.routing.models import Queue
 from ivr_flows.instructions import Announcements, EnterQueue
 
 DEFAULT = Announcements()
 GAP_S = 15
-LARGEST_POSITION = 5
+"""The least time between two tellings, however fast the caller moves up."""
 OFFER_MESSAGE_AFTER_S = 20
 
 
@@ -27,7 +28,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the caller was told last and when (seconds since the epoch); `at` 0: nothing yet."""
+    """What the caller was told last and when (seconds since the epoch); `at` 0: nothing yet.
+
+    `high_min` is the longest wait as it was spoken: nothing longer is ever told.
+    """
 
     at: int = 0
     position: int = 0
@@ -71,17 +75,29 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What the queue wants told, how often, and the key that asks for a callback ("": none is offered now)."""
+    """What is told, how often, the last place told as a number, and the key for a callback ("": none offered now)."""
 
     announcements: Announcements = DEFAULT
     callback_key: str = ""
+    position_to: int = 5
 
     @classmethod
-    def of(cls, entering: EnterQueue | None, *, callback: bool = True) -> Telling:
-        """As the flow wants it; `callback`: whether this caller is offered one now."""
-        if entering is None:
-            return cls()
-        return cls(entering.announcements, entering.callback_key if callback else "")
+    def of(cls, entering: EnterQueue | None, queue: Queue | None = None, *, callback: bool = True) -> Telling:
+        """What the flow wants told, as far as the queue allows it: a flow may say less and less often, never more.
+
+        `callback`: whether this caller is offered one now.
+        """
+        wanted = entering.announcements if entering else DEFAULT
+        key = entering.callback_key if entering and callback else ""
+        if queue is None:
+            return cls(wanted, key)
+        allowed = replace(
+            wanted,
+            position=wanted.position and queue.tell_position,
+            wait=wanted.wait and queue.tell_wait,
+            every_s=max(wanted.every_s, queue.tell_every_s),
+        )
+        return cls(allowed, key, queue.tell_position_to)
 
 
 def announce(place: Place, told: Told, now: int, telling: Telling | None = None) -> Announcement:
@@ -93,11 +109,12 @@ def announce(place: Place, told: Told, now: int, telling: Telling | None = None)
     if place.position > 1 and _is_time(place, told, now, wanted.every_s):
         better = told.position == 0 or place.position <= told.position
         if better and wanted.position:
-            phrases.append(_position(place.position))
+            phrases.append(_position(place.position, telling.position_to))
             position = place.position
-        if wanted.wait and place.high_min is not None and (told.high_min == 0 or place.high_min <= told.high_min):
-            phrases.append(_wait(place.low_min or 0, place.high_min))
-            high = place.high_min
+        name, minutes = _wait(place.low_min or 1, place.high_min or 1)
+        if wanted.wait and place.high_min is not None and (told.high_min == 0 or minutes["high"] <= told.high_min):
+            phrases.append((name, minutes))
+            high = minutes["high"]
         at = now if phrases else told.at
     offered, callback = told.offered, told.callback
     if phrases or now - told.began >= OFFER_MESSAGE_AFTER_S:
@@ -120,13 +137,14 @@ def _is_time(place: Place, told: Told, now: int, every_s: int) -> bool:
     return since >= every_s or (moved_up and since >= GAP_S)
 
 
-def _position(position: int) -> tuple[str, dict[str, int]]:
-    if position > LARGEST_POSITION:
-        return "position_far", {}
+def _position(position: int, limit: int) -> tuple[str, dict[str, int]]:
+    if position > limit:
+        return "position_far", {"limit": limit}
     return "position", {"position": position}
 
 
 def _wait(low_min: int, high_min: int) -> tuple[str, dict[str, int]]:
+    """A range, or "less than": never a bare number, and never under two minutes."""
     if low_min <= 1:
         return "wait_short", {"high": max(2, high_min)}
     return "wait_range", {"low": low_min, "high": max(high_min, low_min + 1)}

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_security.core import RoleMixin, UserMixin
-from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Table, Text, func
+from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Index, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -50,6 +50,14 @@ class User(Base, UserMixin):
     fs_uniquifier: Mapped[str] = mapped_column(Text, unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")  # type: ignore[assignment]
+
+    __table_args__ = (
+        Index(
+            "ix_user_works_beside_calls",
+            "id",
+            postgresql_where=text("(capacity #> '{interruptible_by,voice}') IS NOT NULL"),
+        ),
+    )
 
     @property
     def client_identity(self) -> str:

@@ -117,6 +117,10 @@ class QueueForm(Form):
     """The key of shared hours; None: always open; `own` keeps times of the queue's own."""
     at_close: AtClose = AtClose.DRAIN
     zone: Annotated[str, StringConstraints(max_length=60)] = "UTC"
+    tell_position: bool = True
+    tell_position_to: Annotated[int, Field(ge=1, le=50)] = 5
+    tell_wait: bool = True
+    tell_every_s: Annotated[int, Field(ge=15, le=900)] = 90
     wrap_up_mode: WrapUpMode = WrapUpMode.TIMED
     wrap_up_s: Annotated[int, Field(ge=0, le=3600)] = 60
     service_level_s: Annotated[int, Field(ge=1, le=DAY_S)] = 20

@@ -45,6 +45,10 @@ SETTINGS = (
     "hours",
     "at_close",
     "zone",
+    "tell_position",
+    "tell_position_to",
+    "tell_wait",
+    "tell_every_s",
     "wrap_up_mode",
     "wrap_up_s",
     "service_level_s",
@@ -244,10 +248,8 @@ def _refuse_unknown_targets(session: Session, steps: list[dict[str, Any]]) -> No
 
 
 def _listed(session: Session) -> list[dict[str, Any]]:
-    members = dict(
-        row._tuple()
-        for row in session.execute(select(QueueMember.queue_id, func.count()).group_by(QueueMember.queue_id))
-    )
+    counts = select(QueueMember.queue_id, func.count()).group_by(QueueMember.queue_id)
+    members = dict(session.execute(counts).tuples().all())
     return [
         {
             "id": queue.id,

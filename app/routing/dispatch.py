@@ -24,22 +24,23 @@ from app.interactions.models import Interaction, State
 from app.interactions.move import move_to_offered
 from app.routing import why
 from app.routing.in_hand import Consult, ConsultState, Supervision
+from app.routing.lines import LineKey, asked_contacts, lines_of, lines_served, open_lines
 from app.routing.match import Line, Match, hindrance, match
 from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, Presence, Queue
-from app.routing.people import (
-    asked_contacts,
-    free_agents,
-    load_queues,
-    open_lines,
-    read_rules,
-    these_agents,
-    waiting_lines,
-)
-from app.routing.plain import Agent, Rules
+from app.routing.people import Asked, first_agents, free_agents, load_queues, read_rules, these_agents
+from app.routing.plain import Agent, Contact, Rules
 
 JOB = "routing.dispatch"
 AT_ONCE = 25
-"""Contacts matched per transaction: the phones of the first ring before the last are matched."""
+"""Contacts matched in the first transaction: the phones of the first ring before the last are matched."""
+AT_MOST = 200
+"""Contacts matched in a later one: what every transaction must read is then read for more of them."""
+FEW = 50
+"""Up to so many free agents, their lines are looked at; when more are free, the lines that wait and their agents."""
+LINES_EACH = 2
+"""Lines that are read for each contact to be matched, the most urgent first."""
+SPARE = 25
+"""Agents of a line that are read beyond those who can be asked: some of them may have turned the contact down."""
 
 ROUNDS = 4
 """How often the match is made again without those whom somebody else held."""
@@ -72,16 +73,18 @@ def run_dispatch() -> None:
 
     Not tried again when it fails: a job waiting for its retry would hold up all later ones, and the clock looks too.
     """
+    most = AT_ONCE
     while True:
         with unit_of_work() as session:
-            offers = dispatch(session)
+            offers = dispatch(session, most)
         crash.point("O1")
-        if len({offer.interaction_id for offer in offers}) < AT_ONCE:
+        if len({offer.interaction_id for offer in offers}) < most:
             return
+        most = min(2 * most, AT_MOST)
 
 
-def dispatch(session: Session) -> list[Offer]:
-    """Offer at most AT_ONCE contacts: each offer pending, its interaction `offered`, the ring enqueued, the agent told.
+def dispatch(session: Session, most: int | None = None) -> list[Offer]:
+    """Offer at most `most` contacts (AT_ONCE): each offer pending, its interaction `offered`, the ring enqueued.
 
     One dispatch at a time, so that nobody is passed over because another one holds them (A-11).
     """
@@ -90,7 +93,7 @@ def dispatch(session: Session) -> list[Offer]:
     others = _Others()
     for _ in range(ROUNDS):
         before = len(others)
-        offers += _round(session, others)
+        offers += _round(session, others, most or AT_ONCE)
         if len(others) == before:
             break
     return offers
@@ -100,32 +103,78 @@ class _Others(set[Any]):
     """Contacts and agents that somebody else is deciding about: left alone."""
 
 
-def _round(session: Session, others: _Others) -> list[Offer]:
-    lines, asked = waiting_lines(session), asked_contacts(session)
-    wanted = {each.queue_id for each in [*lines, *asked]}
-    agents = free_agents(session, wanted) if wanted else []
-    agents = [agent for agent in agents if agent.user_id not in others]
-    served = frozenset().union(*(agent.members.keys() for agent in agents))
-    lines = [line for line in lines if line.queue_id in served]
-    asked = [contact for contact in asked if contact.queue_id in served and contact.id not in others]
-    if not lines and not asked:
+def _round(session: Session, others: _Others, most: int) -> list[Offer]:
+    look = _look(session, others, most)
+    if look is None:
         return []
-    queues = load_queues(session, {each.queue_id for each in [*lines, *asked]})
-    rules = read_rules(session, queues.values())
-    now = database_now(session)
-    page = min(AT_ONCE, 2 + 2 * len(agents) // max(1, len(lines)))
-    waiting = [*open_lines(session, lines, queues, others, page), *(Line([contact]) for contact in asked)]
-    found = match(waiting, agents, rules, now.timestamp(), AT_ONCE)
-    return _offer(session, found, _House(queues, rules, now), others) if found else []
+    found, is_left = _matches(session, look, others, most)
+    if len(found) < most and (look.has_more_lines or (look.has_more_agents and is_left)):
+        look = _look(session, others, None)  # what was not read may hold more
+        found = _matches(session, look, others, most)[0] if look else []
+    return _offer(session, found, look, others) if look and found else []
 
 
 @dataclass(frozen=True, slots=True)
-class _House:
-    """What a round knows beside people: the queues, their ways, and the time."""
+class _Look:
+    """What a round knows: who is to be matched with which agents, the queues, their ways, and the time.
 
+    `until` is the urgency of the first contact in a line that was not read, None when all were.
+    """
+
+    lines: Sequence[LineKey]
+    asked: Sequence[Contact]
+    """Customers on hold whose agents wait for somebody of a queue."""
+    agents: Mapping[int, Agent]
     queues: Mapping[int, Queue]
     rules: Mapping[int, Rules]
     now: datetime
+    until: tuple[Any, ...] | None
+    has_more_agents: bool
+
+    @property
+    def has_more_lines(self) -> bool:
+        return self.until is not None
+
+
+def _look(session: Session, others: _Others, most: int | None) -> _Look | None:
+    """Read what the next `most` matches need (None: everything); None when nobody waits, or nobody is free.
+
+    From the side where there are fewer: of a few free agents the lines of their queues, else of the most urgent lines
+    the agents whom their queues would ask first. So a decision costs much the same however large the floor.
+    """
+    away = [other for other in others if isinstance(other, int)]
+    agents = free_agents(session, FEW, away)
+    if agents is not None and not agents:
+        return None
+    asked = [contact for contact in asked_contacts(session) if contact.id not in others]
+    if agents is not None:
+        served = {queue_id for agent in agents.values() for queue_id in agent.members}
+        asked = [contact for contact in asked if contact.queue_id in served]
+        lines = lines_of(session, served)
+    else:
+        lines = lines_served(session, away)
+    until = lines[LINES_EACH * most].urgency if most and len(lines) > LINES_EACH * most else None
+    lines = lines[: LINES_EACH * most] if most else lines
+    if not lines and not asked:
+        return None
+    waiting: list[LineKey | Contact] = [*lines, *asked]
+    queues = load_queues(session, {each.queue_id for each in waiting})
+    rules = read_rules(session, queues.values())
+    more = False
+    if agents is None:
+        wanted = [Asked(rules[each.queue_id], each.needs) for each in waiting]
+        enough = most and most * max(each.ring_group_n for each in rules.values()) + SPARE
+        agents, more = first_agents(session, wanted, enough, away)
+    return _Look(lines, asked, agents, queues, rules, database_now(session), until, more)
+
+
+def _matches(session: Session, look: _Look, others: _Others, most: int) -> tuple[list[Match], bool]:
+    """What the match finds, and whether somebody in these lines is still left."""
+    page = min(AT_ONCE, 2 + 2 * len(look.agents) // max(1, len(look.lines)))
+    lines = open_lines(session, look.lines, look.queues, others, page)
+    lines += [Line([contact]) for contact in look.asked]
+    found = match(lines, look.agents.values(), look.rules, look.now.timestamp(), most, look.until)
+    return found, any(line.head is not None for line in lines)
 
 
 def is_live() -> ColumnElement[bool]:
@@ -149,26 +198,26 @@ def is_free() -> ColumnElement[bool]:
     )
 
 
-def _offer(session: Session, found: Sequence[Match], house: _House, others: _Others) -> list[Offer]:
+def _offer(session: Session, found: Sequence[Match], look: _Look, others: _Others) -> list[Offer]:
     """Lock what was matched, look again, offer what is still to be had."""
     wanted = {agent.user_id for each in found for agent in each.agents}
     held = _hold_waiting(session, found) | _hold_asked(session, found)
     agents = _hold_agents(session, wanted)
     others |= (wanted - agents.keys()) | ({each.contact.id for each in found} - held.keys())
-    now = house.now.timestamp()
+    now = look.now.timestamp()
     rings: list[_Ring] = []
     for each in found:
-        interaction, rules = held.get(each.contact.id), house.rules[each.contact.queue_id]
+        interaction, rules = held.get(each.contact.id), look.rules[each.contact.queue_id]
         still = [agents[agent.user_id] for agent in each.agents if agent.user_id in agents]
         able = [agent for agent in still if hindrance(each.contact, rules, agent, now) is None]
         if interaction is not None and able:
-            queue = house.queues[each.contact.queue_id]
+            queue = look.queues[each.contact.queue_id]
             asked = each.contact.consult_id
             able = able if asked is None else able[:1]
             rings += [_Ring(interaction, agent.user_id, queue, queue.ring_s, n, asked) for n, agent in enumerate(able)]
             for agent in able:
                 agent.open_work[each.contact.kind] = agent.open_work.get(each.contact.kind, 0) + 1
-    return _ring(session, rings, why.decisions(session, found, house.rules, now), house.now) if rings else []
+    return _ring(session, rings, why.decisions(session, found, look.agents, look.rules, now), look.now) if rings else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +262,14 @@ def _ring(
         if offer.role == "primary":
             agents.setdefault(offer.interaction_id, []).append(offer.user_id)
     sole = {id: users[0] if len(users) == 1 else None for id, users in agents.items()}
-    moved = {ring.interaction.id: ring.interaction for ring in rings if ring.interaction.id in sole}
-    move_to_offered(session, sole, moved.values(), now)
     calls = [offer for offer in offers if offer.channel == "voice"]
     jobs.enqueue_many(
         session,
         "voice.ring_agent",
         [(f"interaction:{offer.interaction_id}", {"offer_id": offer.id}) for offer in calls],
     )
+    moved = {ring.interaction.id: ring.interaction for ring in rings if ring.interaction.id in sole}
+    move_to_offered(session, sole, moved.values(), now)
     for offer in offers:
         ring = by_place[offer.interaction_id, offer.user_id]
         if ring.asked is not None:
@@ -234,7 +283,7 @@ def _rings_for(session: Session, consult_id: int, offer: Offer) -> None:
     consult = session.get_one(Consult, consult_id)
     consult.state, consult.user_id, consult.offer_id = ConsultState.RINGING.value, offer.user_id, offer.id
     session.flush()
-    told = {"consult": consult.id, "what": consult.kind, "by": consult.asked_by, "to": offer.user_id}
+    told: dict[str, Any] = {"consult": consult.id, "what": consult.kind, "by": consult.asked_by, "to": offer.user_id}
     events.record(
         session,
         "transfer.found",

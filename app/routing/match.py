@@ -40,24 +40,35 @@ class Line:
 
 
 def match(
-    lines: Iterable[Line], agents: Iterable[Agent], queues: Mapping[int, Rules], now: float, most: int
+    lines: Iterable[Line],
+    agents: Iterable[Agent],
+    queues: Mapping[int, Rules],
+    now: float,
+    most: int,
+    until: tuple[Any, ...] | None = None,
 ) -> list[Match]:
-    """At most `most` matches. The agents' open work grows with each; a line that nobody here could serve is left."""
+    """At most `most` matches. The agents' open work grows with each; a line that nobody here could serve is left.
+
+    With `until` no contact is taken that is less urgent: one in a line that is not among these comes first.
+    """
     rules, people = dict(queues), _by_queue(agents)
     waiting = [line for line in lines if line.head is not None]
     heap = [_entry(number, waiting[number].head, rules) for number in range(len(waiting))]
     heapq.heapify(heap)
     found: list[Match] = []
     while heap and len(found) < most:
-        _, number, contact = heap[0]
+        urgency, number, contact = heap[0]
+        if until is not None and urgency > until:
+            break
         line, its_rules, members = waiting[number], rules[contact.queue_id], people.get(contact.queue_id, [])
-        chosen = choose(contact, its_rules, members, now, reserved_calls(contact, waiting, rules, now))
+        calls = reserved_calls(contact, waiting, rules, now)
+        chosen = choose(contact, its_rules, members, now, calls)
         if chosen:
             found.append(Match(contact, tuple(chosen)))
             for agent in chosen:
                 agent.open_work[contact.kind] = agent.open_work.get(contact.kind, 0) + 1
             rules[contact.queue_id] = replace(its_rules, last_offered=chosen[-1].user_id)
-        is_over = not chosen and not any(could_ever(contact, its_rules, agent) for agent in members)
+        is_over = not chosen and not any(could_ever(contact, its_rules, agent, calls) for agent in members)
         if not is_over:  # a line that is left keeps its head: a call there is still one that waits
             line.step()
         if is_over or line.head is None:
@@ -129,13 +140,14 @@ def is_kept(contact: Contact, rules: Rules, now: float) -> bool:
     return now - contact.queued_at < rules.sticky_s
 
 
-def could_ever(contact: Contact, rules: Rules, agent: Agent) -> bool:
-    """Whether the agent, as busy as they are, could serve this line however long its people wait."""
+def could_ever(contact: Contact, rules: Rules, agent: Agent, calls: Sequence[Contact] = ()) -> bool:
+    """Whether the agent, as busy as they are, could serve this line however long its people wait, calls beside it."""
     return (
         contact.queue_id in agent.members
         and has_room(agent.capacity, agent.open_work, contact.kind)
         and (contact.kind != "voice" or agent.can_ring)
         and (rules.skill_rule != "all" or missing(_needs(contact, rules, None), agent.skills) is None)
+        and not any(is_wanted_for(call, agent) for call in calls)
     )
 
 

@@ -105,6 +105,14 @@ class Queue(Base):
     at_close: Mapped[str] = mapped_column(Text, default=AtClose.DRAIN, server_default="drain")
     zone: Mapped[str] = mapped_column(Text, default="UTC", server_default="UTC")
     """Whose midnight ends the day of `fewest_today`."""
+    tell_position: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    """Whether callers are told their place in the line; a flow may say less than the queue, never more."""
+    tell_position_to: Mapped[int] = mapped_column(default=5, server_default=text("5"))
+    """The last place that is told as a number; behind it, only that so many or more wait before them."""
+    tell_wait: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    """Whether callers are told how long they will wait, as a range."""
+    tell_every_s: Mapped[int] = mapped_column(default=90, server_default=text("90"))
+    """So long nothing is told again, unless the caller has moved up."""
     wrap_up_mode: Mapped[str] = mapped_column(Text, default=WrapUpMode.TIMED, server_default="timed")
     service_level_target: Mapped[int] = mapped_column(default=80, server_default=text("80"))
     """Per cent of contacts to be answered within `service_level_s`."""
@@ -191,6 +199,14 @@ class Presence(StrEnum):
     OFFLINE = "offline"
 
 
+FREE = "presence = 'available' AND NOT not_responding AND next_presence IS NULL AND NOT has_call"
+"""Who may be free: what the dispatch reads by an index, however many others there are."""
+
+
+BLENDED = "capacity #> '{interruptible_by,voice}' IS NOT NULL"
+"""Of `user`: who may get other work beside a call."""
+
+
 class AgentState(Base):
     """An agent's presence. Routing status (idle, offered, interacting, …) is derived."""
 
@@ -212,9 +228,14 @@ class AgentState(Base):
     """Cool-down after wrap-up, whatever queue the work came from."""
     set_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     """The supervisor who chose this presence, or the next one, for them; None when it was the agent."""
+    has_call: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Whether an offer of a call is open, wrap-up included. The database keeps it, with the offers (migration 0013)."""
     version: Mapped[int] = mapped_column(default=1)
 
-    __table_args__ = (CheckConstraint("presence IN ('available','break','offline')", name="presence"),)
+    __table_args__ = (
+        CheckConstraint("presence IN ('available','break','offline')", name="presence"),
+        Index("ix_agent_state_free", "idle_since", postgresql_where=text(FREE)),
+    )
 
 
 class PresenceSpell(Base):
@@ -331,6 +352,12 @@ class Offer(Base):
             postgresql_where=text("state IN ('pending','accepted','wrapping')"),
         ),
         Index("ix_offer_queue", "queue_id", "id"),
+        Index(
+            "ix_offer_taken",
+            "queue_id",
+            "created_at",
+            postgresql_where=text("state IN ('accepted','wrapping','completed')"),
+        ),
         Index("ix_offer_pending", "expires_at", postgresql_where=text("state = 'pending'")),
         Index("ix_offer_interaction", "interaction_id", "id"),
         Index("ix_offer_wrap_until", "wrap_until", postgresql_where=text("state = 'wrapping'")),

@@ -1,4 +1,4 @@
-"""Agents, queues and waiting contacts, read from the tables as the plain data that the match takes.
+"""Agents and queues, read from the tables as the plain data that the match takes.
 
 Nothing here locks: whoever acts on it holds the rows and looks again.
 """
@@ -6,9 +6,9 @@ Nothing here locks: whoever acts on it holds the rows and looks again.
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -16,15 +16,9 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 from app.routing.capacity import HOUSE, CapacityRefused, kind_of, read_capacity
-from app.routing.match import Line
-from app.routing.models import Method, Queue
-from app.routing.plain import Agent, Contact, Membership, Rules
-from app.routing.skills import SkillsRefused, read_rings
-
-PAGE = 25
-"""Contacts of one line that are read at once."""
-RETRY_PAUSE_S = 5
-"""How long an agent whose phone rang out or could not be reached is not asked again for the same contact."""
+from app.routing.models import BLENDED, Method, Queue
+from app.routing.plain import Agent, Membership, Rules
+from app.routing.skills import Needs, SkillsRefused, last_needs, read_rings
 
 OPEN = "o.state IN ('pending', 'accepted', 'wrapping')"
 TAB = """
@@ -58,23 +52,6 @@ AGENT = f"""
         (SELECT jsonb_object_agg(m.queue_id, jsonb_build_array(m.level, m.delay_s))
             FROM queue_member m WHERE m.user_id = u.id) AS members
 """  # noqa: S608
-FREE = text(
-    f"""
-    WITH s AS MATERIALIZED (
-        SELECT s.* FROM agent_state s JOIN "user" u ON u.id = s.user_id
-        WHERE u.active AND s.presence = 'available' AND NOT s.not_responding AND s.next_presence IS NULL
-            AND (s.rest_until IS NULL OR s.rest_until <= clock_timestamp())
-            AND s.user_id NOT IN ({SUPERVISING})
-            AND (u.capacity IS NOT NULL OR s.user_id NOT IN (
-                SELECT o.user_id FROM offer o WHERE o.channel = 'voice' AND {OPEN}))
-    )
-    {AGENT}
-    FROM s JOIN "user" u ON u.id = s.user_id CROSS JOIN {TAB}
-    WHERE tab.is_live
-        AND EXISTS (SELECT 1 FROM queue_member m WHERE m.user_id = s.user_id AND m.queue_id = ANY(:queues))
-    """  # noqa: S608
-)
-"""Agents of these queues who are there and, by the house's capacity, may have room: nobody else is worth a look."""
 THESE = text(
     f"""
     {AGENT}
@@ -83,123 +60,144 @@ THESE = text(
 )
 MEMBERS = text(
     f"""
-    SELECT member.queue_id, u.id AS user_id, u.capacity, extract(epoch FROM s.idle_since)::float8 AS idle_since,
-        tab.can_ring, {AWAY} AS away, {WORK} AS open_work, CASE WHEN :skilled THEN {SKILLS} END AS skills,
-        jsonb_build_object(member.queue_id, jsonb_build_array(member.level, member.delay_s)) AS members
-    FROM queue_member member JOIN "user" u ON u.id = member.user_id LEFT JOIN agent_state s ON s.user_id = u.id
+    {AGENT}
+    FROM queue_member mine JOIN "user" u ON u.id = mine.user_id LEFT JOIN agent_state s ON s.user_id = u.id
         CROSS JOIN {TAB}
-    WHERE member.queue_id = ANY(:queues)
+    WHERE mine.queue_id = :queue
+    """
+)
+THERE = "s.presence = 'available' AND NOT s.not_responding AND s.next_presence IS NULL"
+RINGS = f"""
+    CASE WHEN (s.rest_until IS NULL OR s.rest_until <= clock_timestamp()) AND s.user_id <> ALL(:without)
+        THEN EXISTS (SELECT 1 FROM agent_session t WHERE t.user_id = s.user_id AND t.expires_at > clock_timestamp())
+            AND EXISTS (SELECT 1 FROM "user" u WHERE u.id = s.user_id AND u.active)
+            AND s.user_id NOT IN ({SUPERVISING}) END
+"""  # noqa: S608
+"""The rest of it, looked at for one agent after another (a CASE is never turned into a join of everybody)."""
+FREE = text(
+    f"""
+    (SELECT s.user_id FROM agent_state s WHERE {THERE} AND NOT s.has_call AND {RINGS} LIMIT :most)
+    UNION ALL
+    (SELECT s.user_id
+        FROM (SELECT id FROM "user" WHERE {BLENDED} OFFSET 0) AS blended
+        CROSS JOIN LATERAL (SELECT * FROM agent_state WHERE user_id = blended.id OFFSET 0) AS s
+        WHERE {THERE} AND s.has_call AND {RINGS} LIMIT :most)
+    """  # noqa: S608
+)
+"""Who is there and has no call at hand, or may get other work beside one: nobody else is worth a look. By an index of
+those alone (`ix_agent_state_free`), however many others are at work."""
+FIRST_OF_LINES = text(
+    f"""
+    SELECT line.n, first.user_id
+    FROM jsonb_to_recordset(CAST(:lines AS jsonb)) AS line
+        (n int, queue_id bigint, needs jsonb, must jsonb, by text, last bigint)
+    CROSS JOIN LATERAL (
+        SELECT s.user_id FROM (
+            SELECT s.user_id, s.rest_until FROM queue_member m JOIN agent_state s ON s.user_id = m.user_id
+            WHERE m.queue_id = line.queue_id AND {THERE}
+                AND (NOT s.has_call OR EXISTS (
+                    SELECT 1 FROM "user" u WHERE u.id = s.user_id AND {BLENDED}))
+            ORDER BY m.level,
+                CASE line.by WHEN 'round_robin' THEN (m.user_id <= line.last)::int WHEN 'skills' THEN -(
+                    SELECT coalesce(sum(a.level), 0) FROM agent_skill a JOIN skill k ON k.id = a.skill_id
+                    WHERE a.user_id = m.user_id AND line.needs ? k.key) END,
+                CASE WHEN line.by IN ('longest_idle', 'skills') THEN s.idle_since END,
+                m.user_id
+            OFFSET 0
+        ) AS s
+        WHERE {RINGS} AND CASE WHEN line.must <> '{{}}' THEN NOT EXISTS (
+            SELECT 1 FROM jsonb_each_text(line.must) AS need (key, level) WHERE NOT EXISTS (
+                SELECT 1 FROM skill k JOIN agent_skill a ON a.skill_id = k.id
+                WHERE k.key = need.key AND a.user_id = s.user_id AND a.level >= need.level::int)) ELSE true END
+        LIMIT :most
+    ) AS first
+    """  # noqa: S608
+)
+"""Of each line's agents who are there those whom its queue's method asks first."""
+RANKED = (Method.LONGEST_IDLE, Method.ROUND_ROBIN, Method.LINEAR, Method.SKILLS)
+"""Methods whose first agents the statement above finds; for the others all of a queue's free agents are read."""
+NOT_FREE = text(
+    f"""
+    SELECT wanted.id, (
+        SELECT jsonb_object_agg(each.user_id, each.code) FROM (
+            SELECT m.user_id, coalesce({AWAY}, CASE WHEN s.has_call THEN 'at_capacity' END) AS code
+            FROM queue_member m JOIN "user" u ON u.id = m.user_id LEFT JOIN agent_state s ON s.user_id = m.user_id
+                CROSS JOIN {TAB}
+            WHERE m.queue_id = wanted.id
+            LIMIT :most
+        ) AS each WHERE each.code IS NOT NULL
+    ) FROM unnest(CAST(:queues AS bigint[])) AS wanted (id)
     """  # noqa: S608
 )
 
-LINES = text(
-    """
-    WITH RECURSIVE line AS (
-        (SELECT queue_id, channel, required_skills FROM interaction
-            WHERE state = 'queued' AND queue_id IS NOT NULL
-            ORDER BY queue_id, channel, required_skills LIMIT 1)
-        UNION ALL
-        SELECT following.* FROM line, LATERAL (
-            SELECT queue_id, channel, required_skills FROM interaction
-            WHERE state = 'queued'
-                AND (queue_id, channel, required_skills) > (line.queue_id, line.channel, line.required_skills)
-            ORDER BY queue_id, channel, required_skills LIMIT 1
-        ) AS following
-    )
-    SELECT queue_id, channel, required_skills FROM line
-    """
-)
-"""Which lines there are, by one step in the index for each, however many wait in them."""
-CONTACT = """
-    i.id, i.version, i.queue_id, i.channel, i.required_skills, i.priority_min,
-    extract(epoch FROM i.virtual_start)::float8 AS virtual_start,
-    extract(epoch FROM coalesce(i.queued_at, i.virtual_start))::float8 AS queued_at,
-    CASE WHEN i.preferred_agent_id IS NOT NULL AND EXISTS (
-        SELECT 1 FROM agent_state s JOIN queue_member m ON m.user_id = s.user_id AND m.queue_id = i.queue_id
-        WHERE s.user_id = i.preferred_agent_id AND s.presence = 'available' AND s.next_presence IS NULL
-            AND NOT s.not_responding AND EXISTS (
-                SELECT 1 FROM agent_session t WHERE t.user_id = s.user_id AND t.expires_at > clock_timestamp())
-    ) THEN i.preferred_agent_id END AS preferred,
-    ARRAY(
-        SELECT o.user_id FROM offer o WHERE o.interaction_id = i.id AND o.ended_at > clock_timestamp() - CASE
-            WHEN o.state = 'rejected' AND o.reason IS DISTINCT FROM 'unreachable'
-                THEN make_interval(secs => line.cool_down_s)
-            WHEN o.state IN ('rejected', 'timeout') THEN make_interval(secs => :pause_s)
-        END
-    ) AS tried
-"""
-"""A contact as the match takes it: an agent who is not there is preferred by nobody."""
-PAGES = text(
-    f"""
-    SELECT line.n, {CONTACT}
-    FROM jsonb_to_recordset(CAST(:lines AS jsonb)) AS line
-        (n int, queue_id bigint, channel text, needs jsonb, cool_down_s int, after_at timestamp,
-         after_start timestamptz, after_id uuid)
-    CROSS JOIN LATERAL (
-        SELECT * FROM interaction
-        WHERE state = 'queued' AND queue_id = line.queue_id AND channel = line.channel
-            AND required_skills = line.needs
-            AND (line.after_id IS NULL
-                OR (counted_from, virtual_start, id) > (line.after_at, line.after_start, line.after_id))
-        ORDER BY counted_from, virtual_start, id LIMIT :page
-    ) AS i
-    ORDER BY line.n, i.counted_from, i.virtual_start, i.id
-    """  # noqa: S608 - of our own constants
-)
-ONE = text(
-    f"""
-    SELECT {CONTACT} FROM interaction i JOIN queue ON queue.id = i.queue_id
-    CROSS JOIN LATERAL (SELECT queue.retry_cooldown_s AS cool_down_s) AS line WHERE i.id = :id
-    """  # noqa: S608
-)
-ASKED = text(
-    f"""
-    SELECT c.id AS consult_id, {CONTACT} FROM consult c JOIN queue ON queue.id = c.queue_id
-    CROSS JOIN LATERAL (
-        SELECT x.id, x.version, c.queue_id, x.channel, x.required_skills, x.priority_min, c.created_at AS queued_at,
-            coalesce(x.virtual_start, c.created_at) AS virtual_start, NULL::bigint AS preferred_agent_id
-        FROM interaction x WHERE x.id = c.interaction_id
-    ) AS i
-    CROSS JOIN LATERAL (SELECT queue.retry_cooldown_s AS cool_down_s) AS line
-    WHERE c.state = 'waiting' ORDER BY c.id LIMIT 1000
-    """  # noqa: S608 - of our own constants
-)
-"""Agents who wait for somebody of a queue to ask, in the place that their customer has in line."""
-PLACE = text("SELECT counted_from, virtual_start FROM interaction WHERE id = :id")
+
+def free_agents(session: Session, most: int, without: Collection[int] = ()) -> dict[int, Agent] | None:
+    """Everybody who is there and may have room for more work; None when they are more than `most`."""
+    found = set(session.scalars(FREE, {"most": most + 1, "without": list(without)}))
+    return these_agents(session, found) if len(found) <= most else None
 
 
 @dataclass(frozen=True, slots=True)
-class LineKey:
-    """What the contacts of a line have in common."""
+class Asked:
+    """A line whose first agents are wanted: those of this queue who hold `needs`, in the order of its method."""
 
-    queue_id: int
-    channel: str
-    needs: dict[str, int]
+    rules: Rules
+    needs: Needs
 
 
-def free_agents(session: Session, queue_ids: Collection[int]) -> list[Agent]:
-    """Agents of these queues who are there; whether they have room for a contact, the match sees."""
-    return [_agent(row) for row in session.execute(FREE, {"queues": list(queue_ids)})]
+def first_agents(
+    session: Session, lines: Sequence[Asked], most: int | None, without: Collection[int] = ()
+) -> tuple[dict[int, Agent], bool]:
+    """The agents who are there of these lines, at most so many of each, and whether there are more.
+
+    Of a line whose method the database does not know, they are all read.
+    """
+    found: set[int] = set()
+    is_cut = False
+    for ranked, limit in ((True, most), (False, None)):
+        wanted = [(n, line) for n, line in enumerate(lines) if _is_ranked(line) == ranked]
+        facts = {"lines": json.dumps([_line(*each) for each in wanted]), "most": limit, "without": list(without)}
+        rows = session.execute(FIRST_OF_LINES, facts).all() if wanted else []
+        found |= {user_id for _, user_id in rows}
+        is_cut |= limit is not None and max(Counter(n for n, _ in rows).values(), default=0) >= limit
+    return these_agents(session, found), is_cut
+
+
+def _is_ranked(line: Asked) -> bool:
+    return line.rules.method in RANKED and not (line.rules.skill_rule == "best" and line.needs)
+
+
+def _line(n: int, line: Asked) -> dict[str, Any]:
+    must: Needs = {}
+    if line.rules.skill_rule == "all":
+        bullseye = line.rules.method == Method.BULLSEYE
+        must = last_needs(line.needs, line.rules.rings) if bullseye else line.needs
+    return {
+        "n": n,
+        "queue_id": line.rules.id,
+        "needs": dict(line.needs),
+        "must": dict(must),
+        "by": line.rules.method,
+        "last": line.rules.last_offered,
+    }
 
 
 def these_agents(session: Session, user_ids: Collection[int]) -> dict[int, Agent]:
     """These agents as they are now, with the reason of those who are away."""
+    if not user_ids:
+        return {}
     return {row.user_id: _agent(row) for row in session.execute(THESE, {"users": list(user_ids)})}
 
 
-def members(session: Session, queue_ids: Collection[int], *, skilled: bool = True) -> dict[int, list[Agent]]:
-    """Everybody who works in these queues, by queue, with the reason of those who are away.
+def members(session: Session, queue_id: int) -> list[Agent]:
+    """Everybody who works in this queue, with the reason of those who are away."""
+    return [_agent(row) for row in session.execute(MEMBERS, {"queue": queue_id})]
 
-    Who works in several is the same object in each of them. Without `skilled` their skills are not read.
-    """
-    found: dict[int, list[Agent]] = {queue_id: [] for queue_id in queue_ids}
-    people: dict[int, Agent] = {}
-    for row in session.execute(MEMBERS, {"queues": list(queue_ids), "skilled": skilled}):
-        read = _agent(row)
-        agent = people.setdefault(row.user_id, read)
-        agent.members = {**agent.members, **read.members}
-        found[row.queue_id].append(agent)
-    return found
+
+def not_free(session: Session, queue_ids: Collection[int], most: int) -> dict[int, dict[int, str]]:
+    """Of each queue's members (of so many, where there are more) who is away or has a call at hand, and which."""
+    rows = session.execute(NOT_FREE, {"queues": list(queue_ids), "most": most})
+    return {queue_id: {int(user_id): code for user_id, code in (codes or {}).items()} for queue_id, codes in rows}
 
 
 def _agent(row: Row[Any]) -> Agent:
@@ -225,85 +223,6 @@ def _capacity(value: Any) -> Any:
         return read_capacity(value)
     except CapacityRefused:
         return HOUSE
-
-
-def waiting_lines(session: Session) -> list[LineKey]:
-    """Every line in which somebody waits."""
-    return [LineKey(queue_id, channel, needs) for queue_id, channel, needs in session.execute(LINES)]
-
-
-def open_lines(
-    session: Session,
-    keys: Sequence[LineKey],
-    queues: dict[int, Queue],
-    without: Collection[Any] = (),
-    page: int = PAGE,
-) -> list[Line]:
-    """The lines with their first contacts, all read at once; the others are read when the match comes to them.
-
-    Contacts of `without` are left out.
-    """
-    wanted = [_asked(n, key, queues) for n, key in enumerate(keys)]
-    pages: list[list[Contact]] = [[] for _ in keys]
-    for row in _read(session, wanted, page):
-        pages[row.n].append(contact_of(row))
-    everybody = (_contacts(session, wanted[n], contacts, page) for n, contacts in enumerate(pages))
-    return [Line(contact for contact in line if contact.id not in without) for line in everybody]
-
-
-def _asked(n: int, key: LineKey, queues: dict[int, Queue]) -> dict[str, Any]:
-    cool_down_s = queues[key.queue_id].retry_cooldown_s
-    return {
-        "n": n,
-        "queue_id": key.queue_id,
-        "channel": key.channel,
-        "needs": key.needs,
-        "cool_down_s": cool_down_s,
-    }
-
-
-def _contacts(session: Session, asked: dict[str, Any], first: list[Contact], page: int) -> Iterator[Contact]:
-    contacts = first
-    while contacts:
-        yield from contacts
-        if len(contacts) < page:
-            return
-        last = session.execute(PLACE, {"id": contacts[-1].id}).one()
-        after = {"after_at": str(last[0]), "after_start": str(last[1]), "after_id": str(contacts[-1].id)}
-        page = min(page * 4, 1000)
-        contacts = [contact_of(row) for row in _read(session, [{**asked, **after}], page)]
-
-
-def _read(session: Session, wanted: Iterable[dict[str, Any]], page: int) -> Sequence[Row[Any]]:
-    facts = {"lines": json.dumps(list(wanted)), "page": page, "pause_s": RETRY_PAUSE_S}
-    return session.execute(PAGES, facts).all()
-
-
-def one_contact(session: Session, interaction_id: uuid.UUID) -> Contact:
-    """A contact in a queue, as the match would take it now."""
-    return contact_of(session.execute(ONE, {"id": interaction_id, "pause_s": RETRY_PAUSE_S}).one())
-
-
-def asked_contacts(session: Session) -> list[Contact]:
-    """The customers on hold whose agents wait for somebody of a queue."""
-    rows = session.execute(ASKED, {"pause_s": RETRY_PAUSE_S})
-    return [replace(contact_of(row), consult_id=row.consult_id) for row in rows]
-
-
-def contact_of(row: Row[Any]) -> Contact:
-    id: uuid.UUID = row.id
-    return Contact(
-        id,
-        row.queue_id,
-        row.virtual_start,
-        row.queued_at,
-        row.priority_min,
-        row.channel,
-        row.required_skills,
-        row.preferred,
-        frozenset(row.tried),
-        row.version,
-    )
 
 
 def load_queues(session: Session, queue_ids: Collection[int]) -> dict[int, Queue]:

@@ -6,7 +6,7 @@ What held when an offer was made is kept with the offer, so that a past decision
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,17 +17,10 @@ from sqlalchemy.orm import Session
 from app.accounts.models import User
 from app.db import database_now
 from app.interactions.models import Interaction, State
+from app.routing.lines import lines_of, one_contact, open_lines
 from app.routing.match import Match, hindrance, is_wanted_for, reserved_calls
 from app.routing.models import Offer, Queue
-from app.routing.people import (
-    load_queues,
-    members,
-    one_contact,
-    open_lines,
-    read_rules,
-    these_agents,
-    waiting_lines,
-)
+from app.routing.people import load_queues, members, not_free, read_rules, these_agents
 from app.routing.plain import Agent, Contact, Rules
 from app.words import N_
 
@@ -113,23 +106,30 @@ def explain(session: Session, interaction_id: uuid.UUID) -> Why | None:
 
 
 def decisions(
-    session: Session, found: Iterable[Match], rules: Mapping[int, Rules], now: float
+    session: Session, found: Sequence[Match], agents: Mapping[int, Agent], rules: Mapping[int, Rules], now: float
 ) -> dict[Any, dict[str, Any]]:
-    """What is kept with the offers of these matches, by contact. The agents' new work is not counted yet."""
-    found = list(found)
-    skilled = any(each.contact.needs for each in found)
-    people = members(session, {each.contact.queue_id for each in found}, skilled=skilled)
+    """What is kept with the offers of these matches, by contact: of the agents who were looked at, and of who is away
+    or at work. The agents' work already counts the matches.
+    """
+    others = not_free(session, {each.contact.queue_id for each in found}, MOST_LINES)
+    people: dict[int, list[Agent]] = {}
+    for agent in agents.values():
+        for queue_id in agent.members:
+            people.setdefault(queue_id, []).append(agent)
+    for each in found:
+        _give(each, -1)
     kept = {}
     for each in found:
         contact, its_rules = each.contact, rules[each.contact.queue_id]
-        lines = codes(contact, its_rules, people[contact.queue_id], now)
-        chosen = [agent.user_id for agent in each.agents]
-        kept[contact.id] = _kept(contact, its_rules, lines | dict.fromkeys(chosen, "chosen"), now)
-        given = set(chosen)
-        for agent in people[contact.queue_id]:  # who was just given work has less room for the next
-            if agent.user_id in given:
-                agent.open_work[contact.kind] = agent.open_work.get(contact.kind, 0) + 1
+        lines = others[contact.queue_id] | codes(contact, its_rules, people[contact.queue_id], now)
+        kept[contact.id] = _kept(contact, its_rules, lines | {agent.user_id: "chosen" for agent in each.agents}, now)
+        _give(each, 1)  # who was just given work has less room for the next
     return kept
+
+
+def _give(each: Match, pieces: int) -> None:
+    for agent in each.agents:
+        agent.open_work[each.contact.kind] = agent.open_work.get(each.contact.kind, 0) + pieces
 
 
 def codes(contact: Contact, rules: Rules, people: Iterable[Agent], now: float) -> dict[int, str]:
@@ -150,7 +150,7 @@ def _kept(contact: Contact, rules: Rules, lines: dict[int, str], now: float) -> 
 def _lines_now(session: Session, interaction: Interaction, queue: Queue) -> dict[int, str]:
     contact = one_contact(session, interaction.id)
     rules = read_rules(session, [queue])[queue.id]
-    people = members(session, {queue.id})[queue.id]
+    people = members(session, queue.id)
     now = database_now(session).timestamp()
     found = codes(contact, rules, people, now)
     reserved = _kept_for_calls(session, contact, people, now)
@@ -160,13 +160,14 @@ def _lines_now(session: Session, interaction: Interaction, queue: Queue) -> dict
 
 def _kept_for_calls(session: Session, contact: Contact, people: Iterable[Agent], now: float) -> set[int]:
     """Who gets no texts now, because a call that they could take has waited too long."""
-    keys = [key for key in waiting_lines(session) if key.channel == "voice"] if contact.kind != "voice" else []
-    if not keys:
+    if contact.kind == "voice":
         return set()
+    everywhere = these_agents(session, [agent.user_id for agent in people])  # with the calls' queues as well
+    served = {queue_id for agent in everywhere.values() for queue_id in agent.members}
+    keys = [key for key in lines_of(session, served) if key.channel == "voice"]
     queues = load_queues(session, {key.queue_id for key in keys})
     heads = open_lines(session, keys, queues, page=1)
     calls = reserved_calls(contact, heads, read_rules(session, queues.values()), now)
-    everywhere = these_agents(session, [agent.user_id for agent in people])  # with the calls' queues as well
     return {id for id, agent in everywhere.items() if any(is_wanted_for(call, agent) for call in calls)}
 
 

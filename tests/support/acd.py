@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.db import unit_of_work
 from app.events import Event
 from app.interactions.models import Interaction, Segment
-from app.routing.models import AgentSession, Offer
+from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer
 
 
 def jobs_named(session: Session, name: str) -> list[dict[str, Any]]:
@@ -71,3 +71,10 @@ def at_once(*deeds: Callable[[Session], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(len(deeds)) as pool:
         return list(pool.map(run, deeds))
+
+
+def assert_calls_at_hand_noted(session: Session) -> None:
+    """What the database notes of who has a call (it finds free agents by it) is what the offers say."""
+    noted = set(session.scalars(select(AgentState.user_id).where(AgentState.has_call)))
+    calls = select(Offer.user_id).where(Offer.channel == "voice", Offer.state.in_(OPEN_OFFER))
+    assert noted == set(session.scalars(calls)), "a call at hand that is not noted, or one noted that is over"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import heapq
 import math
 from bisect import insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from app.routing.match import Line, match
 from app.routing.plain import Agent, Contact, Rules
+from app.routing.skills import missing
 
 DAY_S = 12 * 3600.0
 CALLBACK_RING_S = 25.0
@@ -51,7 +52,7 @@ class Outcome:
 
     calls: list[Call]
     overtakings: int = 0
-    """A callback served before an earlier waiter of its kind, or the other way round."""
+    """A callback served before an earlier waiter whom the same agent could have served, or the other way round."""
     dials_beyond_free_agents: int = 0
     dials: int = 0
 
@@ -80,6 +81,8 @@ class Floor:
     _lines: dict[Any, list[tuple[Any, Contact]]] = field(default_factory=dict)
     _by_id: dict[Any, Call] = field(default_factory=dict)
     _free: dict[int, Agent] = field(default_factory=dict)
+    _busy: set[int] = field(default_factory=set)
+    """Who dials or talks: kept beside `_free`, so that the one is held against the other."""
     _serial: int = 0
 
     def run(self) -> Outcome:
@@ -119,6 +122,7 @@ class Floor:
 
     def _finish(self, agent: Agent) -> None:
         agent.open_work.clear()
+        self._busy.remove(agent.user_id)
         agent.idle_since = self.now
         self._free[agent.user_id] = agent
 
@@ -133,10 +137,11 @@ class Floor:
     def _serve(self, call: Call, agent: Agent) -> None:
         line = self._lines[_line_of(call.contact)]
         line.remove(self._place(call.contact))
-        self._look_for_overtaking(call, line)
+        self._look_for_overtaking(call, agent)
         if call.called_back:
             self.outcome.dials += 1
-            self.outcome.dials_beyond_free_agents += agent.user_id not in self._free
+            self.outcome.dials_beyond_free_agents += agent.user_id in self._busy
+        self._busy.add(agent.user_id)
         self._free.pop(agent.user_id, None)
         rules = self.rules[call.contact.queue_id]
         if rules.method == "round_robin":
@@ -149,12 +154,13 @@ class Floor:
             call.answered_at = self.now
             self._at(self.now + call.handle_s, "finish", agent)
 
-    def _look_for_overtaking(self, served: Call, line: Iterable[tuple[Any, Contact]]) -> None:
-        for _, contact in line:
-            other = self._by_id[contact.id]
-            if other.called_back or served.called_back:
-                earlier = contact.virtual_start < served.arrived_at
-                self.outcome.overtakings += earlier and contact.priority_min == served.contact.priority_min
+    def _look_for_overtaking(self, served: Call, agent: Agent) -> None:
+        """Who came earlier and still waits, though this agent could have served them: callbacks must not do that."""
+        for line in self._lines.values():
+            if line and missing(line[0][1].needs, agent.skills) is None:
+                first = line[0][1]  # of those who came earlier the one who waits longest
+                if self._by_id[first.id].called_back or served.called_back:
+                    self.outcome.overtakings += first.virtual_start < served.arrived_at
 
     def _place(self, contact: Contact) -> tuple[Any, Contact]:
         return _Place(contact.urgency(self.rules[contact.queue_id].weight_s)), contact
@@ -224,14 +230,12 @@ def _served_within(ahead: list[float], work: float, theta: float, within_s: floa
     return answer + (1 - spent) * served
 
 
-def interval(values: Sequence[float], z: float = 2.093) -> tuple[float, float]:
-    """Mean and half width of the 95 % interval from batch means (Student's t for 20 batches by default)."""
+STUDENT = {4: 3.182, 5: 2.776, 6: 2.571, 8: 2.365, 10: 2.262, 12: 2.201, 16: 2.131, 20: 2.093}
+"""Student's t for 95 % by the number of values."""
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and half width of the 95 % interval of independent values, such as the means of whole days."""
     mean = sum(values) / len(values)
     spread = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
-    return mean, z * spread / math.sqrt(len(values))
-
-
-def batches(calls: Sequence[Call], count: int = 20) -> list[Outcome]:
-    """The day in equal parts, in the order of arrival."""
-    size = len(calls) // count
-    return [Outcome(list(calls[n * size : (n + 1) * size])) for n in range(count)]
+    return mean, STUDENT[len(values)] * spread / math.sqrt(len(values))

@@ -32,7 +32,7 @@ from app.routing.release import agent_gone, agent_rejoined, caller_gone, request
 from tests import factories as make
 from tests.app.routing.test_invariants import TICKS, _assert_no_gaps, seeds
 from tests.conftest import EMPTY_DATABASE
-from tests.support.acd import at_once
+from tests.support.acd import assert_calls_at_hand_noted, at_once
 
 OVER_TO_SUPPORT = [{"after_s": 30, "action": "queue", "target": "support"}]
 OVER_TO_SALES = [{"after_s": 30, "action": "queue", "target": "sales"}]
@@ -198,6 +198,7 @@ class Crowd(RuleBasedStateMachine):
     @invariant()
     def everything_is_in_its_place(self) -> None:
         with unit_of_work() as session:
+            assert_calls_at_hand_noted(session)
             self.offers = list(session.scalars(select(Offer).order_by(Offer.id)))
             self.calls = list(session.scalars(select(Interaction).order_by(Interaction.created_at)))
             segments = list(session.scalars(select(Segment).order_by(Segment.id)))

@@ -35,7 +35,7 @@ from app.routing.presence import set_presence
 from app.routing.release import agent_gone, agent_rejoined, caller_gone
 from tests import factories as make
 from tests.conftest import EMPTY_DATABASE
-from tests.support.acd import at_once, reach_deadline
+from tests.support.acd import assert_calls_at_hand_noted, at_once, reach_deadline
 
 OUTSIDE = "+15559990000"
 TALKING = (State.ACTIVE, State.HELD)
@@ -162,6 +162,7 @@ class Hands(RuleBasedStateMachine):
     @invariant()
     def every_call_is_whole(self) -> None:
         with unit_of_work() as session:
+            assert_calls_at_hand_noted(session)
             offers = list(session.scalars(select(Offer)))
             asked = list(session.scalars(select(Consult)))
             there = list(session.scalars(select(Supervision).where(Supervision.ended_at.is_(None))))

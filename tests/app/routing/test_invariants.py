@@ -38,7 +38,7 @@ from app.routing.presence import close_session, heartbeat, set_presence
 from app.routing.release import agent_gone, agent_rejoined, caller_gone, request_hang_up
 from tests import factories as make
 from tests.conftest import EMPTY_DATABASE
-from tests.support.acd import at_once, lose_tabs, reach_deadline, ring_out
+from tests.support.acd import assert_calls_at_hand_noted, at_once, lose_tabs, reach_deadline, ring_out
 
 ENDINGS: list[Callable[[Session, int], Any]] = [accept_offer, reject_offer, time_out_offer, rescind_offer]
 HOLDS = {
@@ -270,6 +270,7 @@ class Floor(RuleBasedStateMachine):
     @invariant()
     def everything_is_in_its_place(self) -> None:
         with unit_of_work() as session:
+            assert_calls_at_hand_noted(session)
             offers = self.offers = list(session.scalars(select(Offer).order_by(Offer.id)))
             calls = self.calls = list(session.scalars(select(Interaction).order_by(Interaction.created_at)))
             segments = session.scalars(select(Segment).order_by(Segment.id)).all()

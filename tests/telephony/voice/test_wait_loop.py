@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from app.routing.models import Queue
+from app.routing.wait import spoken_range
 from ivr_flows.instructions import Announcements
 from telephony import jobs
 from telephony.room import room_of
-from telephony.wait_loop import Place, Telling, Told, announce
+from telephony.wait_loop import GAP_S, Place, Telling, Told, announce
 from tests.telephony.voice.conftest import House
 
 NOW = 1_800_000_000
@@ -70,6 +74,50 @@ def test_a_callback_is_offered_once_and_also_later_when_the_line_has_grown() -> 
     assert grown.phrases == (("callback", {"key": 2}),)
     assert announce(alone, grown.told, NOW + 10, Telling(callback_key="2")).phrases == ()
     assert announce(alone, grown.told, NOW + 10, Telling(callback_key="")).told.callback, "what was offered is kept"
+
+
+def test_a_queue_allows_less_than_the_flow_wants() -> None:
+    queue = Queue(key="q", name="Q", tell_position=False, tell_wait=True, tell_every_s=120, tell_position_to=9)
+    telling = Telling.of(None, queue)
+    assert (telling.announcements.position, telling.announcements.wait) == (False, True)
+    assert (telling.announcements.every_s, telling.position_to) == (120, 9)
+    assert [name for name, _ in announce(Place(3, 2, 4), Told(began=NOW, offered=True), NOW, telling).phrases] == [
+        "wait_range"
+    ]
+
+
+@pytest.mark.parametrize(("position", "told"), [(5, "position"), (6, "position_far")])
+def test_behind_the_last_place_that_is_told_no_number_is(position: int, told: str) -> None:
+    first, *_ = announce(Place(position, None, None), Told(began=NOW), NOW).phrases
+    assert first == (told, {"position": 5} if told == "position" else {"limit": 5})
+
+
+@given(st.lists(st.tuples(st.integers(1, 12), st.floats(0, 3600), st.integers(1, 200)), min_size=1, max_size=30))
+def test_no_caller_is_ever_told_a_later_place_or_a_longer_wait_nor_too_often(
+    rounds: list[tuple[int, float, int]],
+) -> None:
+    told, now, last_at = Told(began=NOW), NOW, 0
+    last_position, last_high = 10**6, 10**6
+    for position, estimate, later_s in rounds:
+        now += later_s
+        heard = announce(Place(position, *spoken_range(estimate)), told, now)
+        said = dict(heard.phrases)
+        moved_up = position < last_position
+        if {"position", "position_far", "wait_short", "wait_range"} & set(said):
+            assert position > 1, "the first caller is told nothing"
+            assert now - last_at >= (GAP_S if moved_up else 90)
+            last_at = now
+        if "position" in said:
+            assert said["position"]["position"] <= last_position
+        if {"position", "position_far"} & set(said):
+            last_position = min(last_position, position)
+        for name in ("wait_short", "wait_range"):
+            if name in said:
+                assert said[name]["high"] <= last_high, "a longer wait than was said before"
+                assert said[name]["high"] * 60 >= estimate, "rounded up"
+                assert name == "wait_short" or said[name]["low"] < said[name]["high"], "a range"
+                last_high = said[name]["high"]
+        told = heard.told
 
 
 def test_what_was_told_travels_in_the_address_and_nonsense_counts_as_nothing() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from telephony.local_carrier.audio import RATE_HZ, decode
-from tests.e2e.people import Voices
+from tests.e2e.people import Voices, beeps
 from tests.support.sound import found_in
 from tests.telephony.local_carrier.phone import ScriptedPhone
 
@@ -59,6 +59,14 @@ class Talk:
             assert time.monotonic() < deadline, f"{wanted} was not heard, only {said!r}"
             time.sleep(0.3)  # polled with a deadline
             said = self.voices.words_now(decode(phone.heard[-LATELY:]))
+
+    def is_asked_to_speak(self, phone: ScriptedPhone) -> None:
+        """The tone after which a message is spoken has been heard to its end."""
+        deadline = time.monotonic() + TOLD_S
+        while not beeps(decode(phone.heard[-RATE_HZ:])):
+            assert time.monotonic() < deadline, "no beep was heard"
+            time.sleep(0.1)  # polled with a deadline
+        phone.wait_for_silence()
 
     def holds(self, mulaw: bytes, present: Sequence[str] = (), absent: Sequence[str] = ()) -> None:
         """These sentences are in this sound, and nothing of those: neither their sound nor their words."""

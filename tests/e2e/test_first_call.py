@@ -6,8 +6,11 @@ import pytest
 from playwright.async_api import expect
 
 from tests.e2e.conftest import CLOSED_LINE, nobody_answers
-from tests.e2e.people import AgentDesk, CallerPage
-from tests.support.house import LINE
+from tests.e2e.people import AgentDesk, CallerPage, Voices
+from tests.e2e.spoken import Talk
+from tests.faults.calls import interactions, talk
+from tests.support.house import LINE, House
+from tests.support.in_hand import recorded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -115,3 +118,38 @@ async def test_an_agent_who_reloads_in_mid_call_is_rung_again_and_the_call_goes_
     await caller.hears("back", since=began)
     await agent.does("hangup")
     await caller.is_told("Call ended")
+
+
+# The same by plain telephones, without pages
+
+
+def test_a_caller_by_telephone_who_says_sales_talks_to_an_agent_in_words(house: House, voices: Voices) -> None:
+    spoken = Talk(voices)
+    ana = house.agent("Ana")
+    caller = house.phone("+15550142030")
+    caller.dial(LINE)
+    spoken.is_told(caller, "press")
+    caller.say(voices.wav("I want to talk to sales please."))
+    ana.phone.answer(timeout_s=30)
+    talk(caller, ana)
+    spoken.say(ana.phone, "Good morning, this is Ana. How can I help you today?", heard_by=[caller])
+    spoken.say(caller, "I would like to order a new internet plan for my house.", heard_by=[ana.phone])
+    caller.hang_up()
+    [call] = interactions()
+    house.until(lambda: ana.state()["call"]["state"] == "wrapping", "the talk is over")
+    ana.wrap_up(call.id, "SALE")
+    assert any("said" in stop for stop in call.context["path"]), call.context["path"]
+
+
+def test_a_caller_by_telephone_out_of_hours_leaves_a_message_in_words(house: House, voices: Voices) -> None:
+    spoken, message = Talk(voices), "Please call me back about my broken router."
+    caller = house.phone("+15550142030")
+    caller.dial(CLOSED_LINE)
+    spoken.is_told(caller, "message")
+    caller.press("1")
+    spoken.is_asked_to_speak(caller)
+    caller.say(voices.wav(message))
+    caller.hang_up()
+    [said] = recorded(house)
+    spoken.holds(said, present=[message])
+    assert interactions()[0].state == "voicemail"

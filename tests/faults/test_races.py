@@ -191,9 +191,7 @@ def test_a_caller_who_hangs_up_as_the_agent_answers_leaves_the_agent_free(house:
     at_once(*(doings if head_start == "caller" else doings[::-1]))
     caller.wait_for("ended")
     ana.phone.wait_for("ended", "canceled")
-    over = house.until(
-        lambda: interactions()[0].state in ("abandoned", "wrapping") and interactions()[0].state, "an end"
-    )
+    over = house.until(_end_of_talk, "an end, within two seconds", 2)
     if over == "wrapping":
         wrap_up(house, ana)
     assert_nothing_is_lost(house, state="completed" if over == "wrapping" else "abandoned")

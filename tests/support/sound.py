@@ -41,15 +41,14 @@ def mulaw_wav(data: bytes, rate_hz: int = 8000) -> bytes:
 
 
 def found_in(heard: np.ndarray[Any, Any], said: np.ndarray[Any, Any]) -> tuple[float, int]:
-    """How loud a sound is in another (1: as it was said), and at which sample it begins there.
+    """How loud a sound is in another (1: as it was said), and at which sample it begins there (before 0: cut off).
 
     A matched filter: the sound is found under music and other voices. What is not there at all has some 0.1 to 0.2,
     since one voice is like another.
     """
-    if len(heard) < len(said):
-        return 0.0, 0
     length = 1 << (len(heard) + len(said)).bit_length()
     spectrum = np.fft.rfft(heard.astype(float), length) * np.conj(np.fft.rfft(said.astype(float), length))
-    likeness = np.abs(np.fft.irfft(spectrum, length)[: len(heard)])
+    likeness = np.abs(np.fft.irfft(spectrum, length))
     place = int(likeness.argmax())
-    return float(likeness[place] / np.dot(said.astype(float), said.astype(float))), place
+    level = float(likeness[place] / np.dot(said.astype(float), said.astype(float)))
+    return level, place if place < len(heard) else place - length

@@ -91,6 +91,25 @@ def test_a_step_waits_for_the_end_of_a_ring_and_is_taken_then(session: Session) 
     assert story(session, call)[-2:] == [("queued", "declined"), ("queued", "overflow")]
 
 
+def test_two_queues_of_ten_seconds_are_through_at_twenty_with_a_ring_between(session: Session) -> None:
+    sales = make.queue(session, "sales", overflow=TO_SUPPORT)
+    support = make.queue(session, "support", overflow=[{"after_s": 10, "action": "voicemail"}])
+    make.agent(session, "Ana", [sales])
+    call = make.waiting_call(session, sales)
+    make.wait_longer(session, call, 3)
+    (offer,) = dispatch(session)
+    make.wait_longer(session, call, 5)
+    time_out_offer(session, offer.id)
+    tick(session, call)
+    assert (call.state, call.queue_id) == ("queued", sales.id), "rung from 3 to 8: its ten seconds are not over"
+    tick(session, call, 2)
+    assert call.queue_id == support.id, "at ten the ring has counted as waiting"
+    tick(session, call, 9)
+    assert call.state == "queued"
+    tick(session, call, 1)
+    assert (call.state, jobs_named(session, "voice.leave_queue")[-1]["reason"]) == ("in_flow", "voicemail")
+
+
 @pytest.mark.parametrize(("staffed", "state"), [(False, "in_flow"), (True, "queued")])
 def test_nobody_there_is_a_reason_to_leave(session: Session, staffed: bool, state: str) -> None:
     sales = make.queue(session, overflow=[{"no_agents": True, "action": "voicemail"}])

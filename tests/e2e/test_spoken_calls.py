@@ -36,17 +36,17 @@ SAM_HZ = 2300
 LONGEST_PAUSE_S = 2.5
 """Between two talks, while the music's first sound is fetched. Nobody thinks that the line is dead so soon."""
 SLOW_RING_S = 60
-BROKEN = "The yellow sofa that I ordered has arrived broken."
-ASKED = "This customer has a broken sofa, can you help her?"
-HELPS = "Certainly, let me talk to her, I have another one here."
-ALONE = "Hello, is anybody still there on the telephone?"
-GREETS = "Good morning, my name is Benjamin, we will send another sofa tomorrow."
-THANKS = "Thank you very much, tomorrow morning would be perfect."
-OFFERS = "We could deliver a different sofa on Thursday evening."
-ACCEPTS = "That sounds very good, please send me the contract."
-LISTENS = "Nobody should hear what a supervisor says while listening."
-COACHES = "Remember to mention the longer warranty before they hang up."
-BARGES = "Good afternoon, this is the manager, the delivery costs nothing."
+BROKEN = "The yellow sofa has arrived broken."
+ASKED = "Could somebody help a lady quickly?"
+HELPS = "Certainly, I have another one here."
+ALONE = "Hello, is anybody still there?"
+GREETS = "Good morning, this is Benjamin speaking."
+THANKS = "Thank you, tomorrow would be perfect."
+OFFERS = "We could deliver a different sofa on Thursday."
+ACCEPTS = "Please send me the contract by letter."
+LISTENS = "Nobody should hear the supervisor listening."
+COACHES = "Remember to mention the longer warranty."
+BARGES = "This is the manager, the delivery costs nothing."
 FLOW = """
 title: A line with callbacks
 languages: [en]
@@ -118,9 +118,10 @@ def test_a_customer_hears_music_while_colleagues_consult_and_then_the_colleague(
     assert offer["customer"] == ana.state()["call"]["customer"], "the same record"
     ben.phone.answer()
     talk_to_each_other(house, ana, ben)
+    spoken.begins(caller, ALONE)
     spoken.say(ana.phone, ASKED, heard_by=[ben.phone], unheard_by=[caller])
     spoken.say(ben.phone, HELPS, heard_by=[ana.phone], unheard_by=[caller])
-    spoken.say(caller, ALONE, heard_by=[], unheard_by=[ana.phone, ben.phone])
+    spoken.is_unheard(ALONE, ana.phone, ben.phone)
     spoken.holds(caller.heard, absent=[ASKED, HELPS])
     does(ana, "consult/finish")
     ana.phone.wait_for("ended")
@@ -145,8 +146,9 @@ def test_a_coach_is_heard_by_the_agent_alone_and_is_on_no_recording(
     joins(sam, "listen")
     sam.phone.answer()
     house.until(lambda: sam.state()["supervising"]["joined"], "the supervisor is in the call")
+    spoken.begins(sam.phone, LISTENS)
     spoken.say(caller, BROKEN, heard_by=[ana.phone, sam.phone])
-    spoken.say(sam.phone, LISTENS, heard_by=[], unheard_by=[ana.phone, caller])
+    spoken.is_unheard(LISTENS, ana.phone, caller)
     joins(sam, "coach")
     is_on_the_air(sam, ana.phone)
     assert ana.state()["call"]["supervisors"], "the agent is told"

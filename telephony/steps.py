@@ -355,6 +355,7 @@ def _owe_callback(session: Session, place: Place, asked: RequestCallback) -> Non
         log.error("flow.unknown_queue", queue=asked.queue, interaction_id=str(place.interaction_id))
     interaction = place.interaction(session)
     waits_since = interaction.virtual_start or place.now
+    waited_there = queue is not None and interaction.queued_at is not None and interaction.queue_id == queue.id
     agreed: dict[str, Any] = {
         "queue": asked.queue,
         "number": asked.number,
@@ -371,11 +372,16 @@ def _owe_callback(session: Session, place: Place, asked: RequestCallback) -> Non
     place.state, place.queue_id = interaction.state, interaction.queue_id
     place.write_context(session)
     if queue is not None and not interaction.context.get("draft"):
-        _promise(session, interaction, queue, asked, waits_since)
+        _promise(session, interaction, queue, asked, waits_since, interaction.priority_min if waited_there else None)
 
 
 def _promise(
-    session: Session, interaction: Interaction, queue: Queue, asked: RequestCallback, waits_since: datetime
+    session: Session,
+    interaction: Interaction,
+    queue: Queue,
+    asked: RequestCallback,
+    waits_since: datetime,
+    kept_min: int | None,
 ) -> None:
     """Make it a callback. One that cannot be made becomes a follow-up, for somebody was promised a call."""
     window = None
@@ -396,6 +402,7 @@ def _promise(
                 window=window,
                 virtual_start=waits_since,
                 priority_min=asked.priority_min,
+                kept_min=kept_min,
                 language=asked.language,
                 origin_id=interaction.id,
                 facts=dict(asked.facts),
@@ -417,7 +424,7 @@ def _enter_queue(session: Session, place: Place, entering: EnterQueue) -> CallEv
     if queue is None:
         log.error("flow.unknown_queue", queue=entering.queue, interaction_id=str(place.interaction_id))
         return QueueLeft("no_queue")
-    join_line(session, place.interaction(session), queue.id)
+    kept_min = join_line(session, place.interaction(session), queue.id)
     place.context["facts"] = dict(entering.facts)
     if entering.skills:
         place.context["skills"] = list(entering.skills)
@@ -432,6 +439,9 @@ def _enter_queue(session: Session, place: Place, entering: EnterQueue) -> CallEv
         max_wait_s=entering.max_wait_s,
         skills=entering.skills,
     )
+    if kept_min is not None and taken_in.id == queue.id:
+        interaction = place.interaction(session)
+        interaction.priority_min = max(interaction.priority_min, kept_min)
     return None
 
 

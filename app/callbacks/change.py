@@ -105,16 +105,17 @@ def take_up(session: Session, callback: Callback, interaction: Interaction) -> b
     return True
 
 
-def join_line(session: Session, interaction: Interaction, queue_id: int) -> None:
+def join_line(session: Session, interaction: Interaction, queue_id: int) -> int | None:
     """A call is about to wait in this queue: a callback of its number there gives it its place (C-6).
 
-    The caller holds the call.
+    The caller holds the call. The head start that the call has by it, in minutes; None without a callback.
     """
     one_at_a_time(session, interaction.remote_address, queue_id)
     known = open_for(session, interaction.remote_address, queue_id)
     callback = hold(session, known.id) if known else None
-    if callback is not None:
-        take_up(session, callback, interaction)
+    if callback is None or not take_up(session, callback, interaction):
+        return None
+    return callback.priority_min
 
 
 def wait_in_its_place(session: Session, callback: Callback, interaction: Interaction) -> bool:

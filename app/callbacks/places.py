@@ -47,9 +47,7 @@ def place(session: Session, callback: Callback) -> Interaction:
     interaction.virtual_start = callback.virtual_start
     interaction.context = _context(session, callback)
     session.flush()
-    enqueue_interaction(
-        session, interaction, queue, priority_min=callback.priority_min, actor="system", reason="callback"
-    )
+    enqueue_interaction(session, interaction, queue, actor="system", reason="callback")
     interaction.wake_at = callback.expires_at
     now = database_now(session)
     due_at = min(now + LOOK_AGAIN, callback.expires_at)

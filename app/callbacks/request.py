@@ -21,7 +21,10 @@ from app.callbacks.policy import WEEKDAYS, Policy, policy_of
 from app.callbacks.rows import go, hold, one_at_a_time, open_for, tell, waits_on_the_line
 from app.customers.models import ContactPoint
 from app.db import database_now
+from app.interactions.models import Interaction
+from app.routing.enqueue import facts_of
 from app.routing.models import Queue
+from app.routing.score import value_min
 
 UNCONFIRMED_FOR = timedelta(minutes=30)
 """How long a request from the web waits for its number's owner to say yes."""
@@ -66,6 +69,7 @@ def request(
     window: Window | None = None,
     virtual_start: datetime | None = None,
     priority_min: int = 0,
+    kept_min: int | None = None,
     language: str | None = None,
     zone: str | None = None,
     owner_id: int | None = None,
@@ -77,8 +81,10 @@ def request(
 ) -> Callback:
     """Promise a call to `number` (E.164); without a `window`, as soon as somebody is free.
 
-    `virtual_start` keeps a place that was waited for. `booked`: the window was promised before, so it is taken even
-    where its slot is full by now. `confirmed=False` waits for the number's owner. Raises CallbackRefused.
+    `virtual_start` keeps a place that was waited for, `kept_min` the head start that the wait had, with all that it was
+    worth; otherwise `priority_min` and what the queue's value rules say of the contact count, once. `booked`: the
+    window was promised before, so it is taken even where its slot is full by now. `confirmed=False` waits for the
+    number's owner. Raises CallbackRefused.
     """
     policy = policy_of(session, queue.id)
     refuse_a_number(session, number, kind)
@@ -110,7 +116,7 @@ def request(
         "number": number,
         "queue_id": queue.id,
         "our_address": our_address,
-        "priority_min": priority_min,
+        "priority_min": _head_start(session, queue, priority_min, kept_min, our_address, language, origin_id),
         "language": language,
         "zone": zone,
         "origin_id": origin_id,
@@ -125,6 +131,23 @@ def request(
     if confirmed:
         start_waiting(session, callback, policy, now)
     return callback
+
+
+def _head_start(
+    session: Session,
+    queue: Queue,
+    priority_min: int,
+    kept_min: int | None,
+    our_address: str,
+    language: str | None,
+    origin_id: uuid.UUID | None,
+) -> int:
+    """The minutes that a callback goes before others, counted here and nowhere else."""
+    origin = session.get(Interaction, origin_id) if origin_id is not None else None
+    known = facts_of(origin) if origin is not None else {}
+    facts = known | {"entry_point": our_address, "language": language, "channel": "voice"}
+    head_start = priority_min + value_min(queue.value_rules, facts)
+    return head_start if kept_min is None else max(head_start, kept_min)
 
 
 def start_waiting(session: Session, callback: Callback, policy: Policy, now: datetime) -> None:

@@ -198,6 +198,7 @@ def _call_back(session: Session, interaction: Interaction) -> None:
                 our_address=interaction.our_address,
                 actor="system",
                 virtual_start=interaction.virtual_start,
+                kept_min=interaction.priority_min,
                 language=interaction.language,
                 origin_id=interaction.id,
             )

@@ -72,7 +72,7 @@ def enqueue_interaction(
     if skills is not None:
         interaction.required_skills = _known_skills(session, read_needs(skills))
     if priority_min is not None:
-        interaction.priority_min = priority_min + value_min(queue.value_rules, _facts(interaction))
+        interaction.priority_min = priority_min + value_min(queue.value_rules, facts_of(interaction))
     if queue.sticky_s and interaction.preferred_agent_id is None:
         interaction.preferred_agent_id = _last_agent(session, interaction, queue)
     interaction.wake_at = _next_look(interaction, queue, now)
@@ -90,7 +90,7 @@ def _known_skills(session: Session, needs: dict[str, int]) -> dict[str, int]:
     return {skill: level for skill, level in needs.items() if skill in known}
 
 
-def _facts(interaction: Interaction) -> dict[str, Any]:
+def facts_of(interaction: Interaction) -> dict[str, Any]:
     """What value rules may ask for."""
     return {
         "tier": interaction.tier or interaction.context.get("tier"),

@@ -254,6 +254,36 @@ def test_their_own_call_takes_the_place(session: Session) -> None:
     assert not take_up(session, callback, make.call_in_flow(session))
 
 
+VALUE = [{"language": "es", "priority_min": 10}, {"tier": "gold", "priority_min": 5}]
+
+
+def test_what_a_contact_is_worth_counts_once_for_its_callback(session: Session) -> None:
+    queue = make.queue(session, "sales", value_rules=VALUE)
+    set_policy(session, queue.id, quiet="00:00-24:00")
+    origin = make.call_in_flow(session)
+    origin.tier, origin.language = "gold", "es"
+    callback = a_callback(session, queue, priority_min=3, language="es", origin_id=origin.id)
+    assert callback.priority_min == 3 + 10 + 5
+    assert placed(session, callback).priority_min == 18
+    plain = a_callback(session, queue, "+15550142031", kind=Kind.SMS)
+    assert placed(session, plain).priority_min == 0
+
+
+def placed(session: Session, callback: Callback) -> Interaction:
+    found = open_place(session, callback)
+    assert found is not None
+    return found
+
+
+def test_the_head_start_of_a_wait_is_kept_and_not_counted_again(session: Session) -> None:
+    queue = make.queue(session, "sales", value_rules=VALUE)
+    set_policy(session, queue.id, quiet="00:00-24:00")
+    left = a_callback(session, queue, priority_min=3, kept_min=25, language="es")
+    assert (left.priority_min, placed(session, left).priority_min) == (25, 25)
+    call = make.call_in_flow(session)
+    assert take_up(session, left, call) and call.priority_min == 25
+
+
 def test_an_agents_own_callback_waits_for_them_and_is_released_when_they_leave(session: Session) -> None:
     queue = a_queue(session)
     ana = make.agent(session, "Ana", [queue])

@@ -19,7 +19,7 @@ from app.db import unit_of_work
 from app.interactions.models import Interaction
 from app.routing.models import Queue
 from tests import factories
-from tests.telephony.voice.conftest import Caller, House, Softphone, ringing
+from tests.telephony.voice.conftest import OURS, Caller, House, Softphone, ringing
 
 Arrange = Callable[[Callable[[Session], Any]], Any]
 MIRA = "+15550100001"
@@ -445,6 +445,22 @@ def test_who_calls_again_and_queues_anyway_stands_where_the_callback_stood(house
     [mine] = house.read(select(Interaction).where(Interaction.state == "queued"))
     assert (mine.virtual_start, mine.direction) == (since, "inbound")
     assert callback(house).state == "superseded"
+
+
+def test_the_head_start_of_the_line_goes_through_the_callback_and_back_unchanged(house: House, sales: int) -> None:
+    with unit_of_work() as session:
+        queue = session.get_one(Queue, sales)
+        queue.value_rules = [{"channel": "voice", "priority_min": 10}, {"entry_point": OURS, "priority_min": 7}]
+    caller = calls_again(house)
+    assert callback(house).priority_min == place(house).priority_min == 17
+    caller.go_on()
+    caller.press("1")
+    [mine] = house.read(select(Interaction).where(Interaction.state == "queued"))
+    assert mine.priority_min == 17
+    caller.go_on()
+    caller.press("1")
+    caller.press("1")
+    assert place(house).priority_min == 17
 
 
 def test_outside_the_calling_hours_nothing_is_dialled_even_when_an_agent_is_there(house: House, sales: int) -> None:

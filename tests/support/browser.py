@@ -36,7 +36,8 @@ expect.set_options(timeout=PATIENCE_MS)
 
 def chromium_path() -> str:
     """The browser that script/test found, or the one on the PATH."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    names = ("chromium-headless-shell", "chromium", "google-chrome")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     assert found, "No Chromium: run script/browser, or name one with CHROMIUM=/path"
     return found
 

@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Role, User, user_role
 from app.asgi import make_asgi
 from app.customers.models import Customer
-from app.db import database_now
+from app.db import Base, database_now
 from app.interactions.models import Interaction, Segment
 from app.routing.models import AgentSession, AgentState, Offer, Queue, QueueMember
 
@@ -73,25 +73,46 @@ def furnish(session: Session, *, agents: int = 200, waiting: int = 14, past: int
     role = Role(name="agent")
     session.add(role)
     session.flush()
-    names = itertools.product(LAST, FIRST)
-    statuses = itertools.cycle([status for status, count in SPREAD for _ in range(count)])
-    for (last, first), status in itertools.islice(zip(names, statuses, strict=False), agents):
-        _agent(session, made, f"{first} {last}", status, role.id, now, dice)
-    for _ in range(waiting):
-        _contact(session, made, now - timedelta(seconds=dice.randint(2, 240)), "queued", dice)
+    people = _people(session, made, agents, role.id)
+    contacts = []
+    for name, status in people:
+        since = now - timedelta(seconds=dice.randint(3, 1500))
+        agent_id = made.agents[name]
+        session.add_all(_at_work(made, agent_id, status, since, now, dice))
+        if status in AT_WORK:
+            contacts.append(_Contact(since, AT_WORK[status], agent_id))
+        if status == "ringing":
+            contacts.append(_Contact(now - timedelta(seconds=dice.randint(3, 9)), "offered", agent_id))
+    contacts += [_Contact(now - timedelta(seconds=dice.randint(2, 240)), "queued") for _ in range(waiting)]
+    _contacts(session, made, contacts, dice)
     _past(session, made, now, past, dice)
     return made
 
 
-def _agent(
-    session: Session, made: Furnished, name: str, status: str, role_id: int, now: datetime, dice: random.Random
-) -> None:
-    user = User(email=f"a{len(made.agents)}@example.test", name=name, active=True, fs_uniquifier=uuid.uuid4().hex)
-    session.add(user)
+def _people(session: Session, made: Furnished, count: int, role_id: int) -> list[tuple[str, str]]:
+    """The agents with their role, as (name, what they do)."""
+    names = (f"{first} {last}" for last, first in itertools.product(LAST, FIRST))
+    statuses = itertools.cycle([status for status, count in SPREAD for _ in range(count)])
+    people = list(itertools.islice(zip(names, statuses, strict=False), count))
+    users = [
+        User(email=f"a{number}@example.test", name=name, active=True, fs_uniquifier=uuid.uuid4().hex)
+        for number, (name, _) in enumerate(people)
+    ]
+    session.add_all(users)
     session.flush()
-    session.execute(insert(user_role).values(user_id=user.id, role_id=role_id))
+    if users:
+        session.execute(insert(user_role), [{"user_id": user.id, "role_id": role_id} for user in users])
+    for user, (name, status) in zip(users, people, strict=True):
+        made.agents[name] = user.id
+        made.by_status.setdefault(status, []).append(name)
+    return people
+
+
+def _at_work(
+    made: Furnished, user_id: int, status: str, since: datetime, now: datetime, dice: random.Random
+) -> Iterator[Base]:
+    """An agent's state, tab and queues."""
     presence = status if status in ("break", "offline") else "available"
-    since = now - timedelta(seconds=dice.randint(3, 1500))
     state: dict[str, Any] = {
         "presence": presence,
         "reason": dice.choice(("lunch", "pause", "meeting")) if presence == "break" else None,
@@ -100,61 +121,58 @@ def _agent(
         "idle_since": since,
         "next_presence": "break" if status == "talking" and dice.random() < 0.06 else None,
     }
-    session.add(AgentState(user_id=user.id, **state))
+    yield AgentState(user_id=user_id, **state)
     if presence != "offline":
         ready = status != "unreachable"
         problem = None if ready else "microphone_blocked"
         lease = now + timedelta(hours=2)
-        session.add(
-            AgentSession(id=uuid.uuid4(), user_id=user.id, phone_ready=ready, problem=problem, expires_at=lease)
-        )
+        yield AgentSession(id=uuid.uuid4(), user_id=user_id, phone_ready=ready, problem=problem, expires_at=lease)
     for queue_id in dice.sample(list(made.queues.values()), dice.randint(1, 3)):
-        session.add(QueueMember(queue_id=queue_id, user_id=user.id))
-    session.flush()
-    if status in AT_WORK:
-        _contact(session, made, since, AT_WORK[status], dice, user.id)
-    if status == "ringing":
-        _contact(session, made, now - timedelta(seconds=dice.randint(3, 9)), "offered", dice, user.id)
-    made.agents[name] = user.id
-    made.by_status.setdefault(status, []).append(name)
+        yield QueueMember(queue_id=queue_id, user_id=user_id)
 
 
-def _contact(
-    session: Session, made: Furnished, since: datetime, state: str, dice: random.Random, agent_id: int | None = None
-) -> None:
-    customer = Customer(name=dice.choice(CALLERS))
-    session.add(customer)
+@dataclass(frozen=True, slots=True)
+class _Contact:
+    """A call in this state since then; with an agent or without."""
+
+    since: datetime
+    state: str
+    agent_id: int | None = None
+
+
+def _contacts(session: Session, made: Furnished, contacts: list[_Contact], dice: random.Random) -> None:
+    """Calls with their customers, segments and offers; all of a kind at once, so that a busy floor is made quickly."""
+    customers = [Customer(name=dice.choice(CALLERS)) for _ in contacts]
+    session.add_all(customers)
     session.flush()
-    queue_id = dice.choice(list(made.queues.values()))
-    contact = Interaction(
+    calls = [_call(made, each, customer, dice) for each, customer in zip(contacts, customers, strict=True)]
+    session.add_all(calls)
+    session.flush()
+    for each, call in zip(contacts, calls, strict=True):
+        about: dict[str, Any] = {"interaction_id": call.id, "queue_id": call.queue_id}
+        session.add(Segment(state=each.state, agent_id=each.agent_id, started_at=each.since, **about))
+        if each.agent_id is not None:
+            stands = {"active": "accepted", "held": "accepted", "agent_lost": "accepted", "offered": "pending"}
+            state, until = stands.get(each.state, each.state), each.since + timedelta(hours=1)
+            session.add(Offer(user_id=each.agent_id, state=state, expires_at=until, **about))
+    session.flush()
+
+
+def _call(made: Furnished, contact: _Contact, customer: Customer, dice: random.Random) -> Interaction:
+    return Interaction(
         customer_id=customer.id,
         channel="voice",
         direction="inbound",
         remote_address=f"+1555020{dice.randint(1000, 9999)}",
         our_address="+15550100100",
-        state=state,
-        queue_id=queue_id,
-        agent_id=agent_id,
-        virtual_start=since - timedelta(seconds=8),
-        created_at=since - timedelta(seconds=30),
-        answered_at=None if state in ("queued", "offered") else since,
+        state=contact.state,
+        queue_id=dice.choice(list(made.queues.values())),
+        agent_id=contact.agent_id,
+        virtual_start=contact.since - timedelta(seconds=8),
+        created_at=contact.since - timedelta(seconds=30),
+        answered_at=None if contact.state in ("queued", "offered") else contact.since,
         context={},
     )
-    session.add(contact)
-    session.flush()
-    session.add(Segment(interaction_id=contact.id, state=state, queue_id=queue_id, agent_id=agent_id, started_at=since))
-    if agent_id is not None:
-        offer = {"active": "accepted", "held": "accepted", "agent_lost": "accepted", "offered": "pending"}
-        session.add(
-            Offer(
-                interaction_id=contact.id,
-                queue_id=queue_id,
-                user_id=agent_id,
-                state=offer.get(state, state),
-                expires_at=since + timedelta(hours=1),
-            )
-        )
-    session.flush()
 
 
 def _past(session: Session, made: Furnished, now: datetime, count: int, dice: random.Random) -> None:

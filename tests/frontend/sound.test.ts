@@ -89,7 +89,7 @@ test("six samples come out for one, with the tone kept and no images of it", () 
 });
 
 test("nothing is played until the target waits, then frames come in order", () => {
-  const buffer = new JitterBuffer<number>({ target: 2 });
+  const buffer = new JitterBuffer<number>({ least: 2 });
   buffer.push(1);
   assert.equal(buffer.pull(), null);
   buffer.push(2);
@@ -97,7 +97,7 @@ test("nothing is played until the target waits, then frames come in order", () =
 });
 
 test("a queue that ran dry fills up again before it plays on", () => {
-  const buffer = new JitterBuffer<number>({ target: 2 });
+  const buffer = new JitterBuffer<number>({ least: 2, most: 2 });
   buffer.push(1);
   buffer.push(2);
   assert.deepEqual([buffer.pull(), buffer.pull(), buffer.pull()], [1, 2, null]);
@@ -109,7 +109,7 @@ test("a queue that ran dry fills up again before it plays on", () => {
 });
 
 test("a sender whose clock runs ahead does not make the call late", () => {
-  const buffer = new JitterBuffer<number>({ target: 3, windowFrames: 40 });
+  const buffer = new JitterBuffer<number>({ least: 3, windowFrames: 40 });
   for (let i = 0; i < 3; i++) buffer.push(i);
   for (let i = 0; i < 4000; i++) {
     buffer.push(i);
@@ -121,7 +121,7 @@ test("a sender whose clock runs ahead does not make the call late", () => {
 });
 
 test("a queue with honest jitter is left alone", () => {
-  const buffer = new JitterBuffer<number>({ target: 3, windowFrames: 40 });
+  const buffer = new JitterBuffer<number>({ least: 3, windowFrames: 40 });
   for (let i = 0; i < 3; i++) buffer.push(i);
   for (let i = 0; i < 400; i += 2) {
     buffer.push(i);
@@ -133,9 +133,26 @@ test("a queue with honest jitter is left alone", () => {
   assert.ok(buffer.dropped <= 1);
 });
 
+test("an unsteady line is given more time, and a line that has become steady less again", () => {
+  const buffer = new JitterBuffer<number>({ least: 2, most: 4, isQuiet: () => true });
+  const waitsFor = (): number => {
+    while (buffer.pull() !== null);
+    for (let waiting = 1; ; waiting++) {
+      buffer.push(waiting);
+      if (buffer.pull() !== null) return waiting;
+    }
+  };
+  assert.deepEqual([waitsFor(), waitsFor(), waitsFor(), waitsFor()], [2, 3, 4, 4]);
+  for (let i = 0; i < 1000; i++) {
+    buffer.push(i);
+    buffer.pull();
+  }
+  assert.equal(buffer.depth, 1);
+});
+
 /** A call whose network stood still for a while: every frame's delay in frames, from when the network moves again. */
 function delaysAfterAPause(isQuiet: (frame: number) => boolean): number[] {
-  const buffer = new JitterBuffer<number>({ target: 3, isQuiet });
+  const buffer = new JitterBuffer<number>({ least: 3, most: 3, isQuiet });
   const delays: number[] = [];
   for (let now = 0; now < 400; now++) {
     if (now < 100 || now > 115) buffer.push(now);
@@ -166,7 +183,7 @@ test("a room's noise is quiet, a voice is not", () => {
 });
 
 test("after a long sleep only the newest frames are heard", () => {
-  const buffer = new JitterBuffer<number>({ target: 3, limit: 50 });
+  const buffer = new JitterBuffer<number>({ least: 3, limit: 50 });
   for (let i = 0; i <= 50; i++) buffer.push(i);
   assert.equal(buffer.depth, 3);
   assert.equal(buffer.pull(), 48);

@@ -1,7 +1,10 @@
+const CALM_FRAMES = 250; // five seconds
+
 /**
  * A queue of 20 ms frames that evens out late and early arrivals.
  *
- * Play starts (and starts again after running dry) once `target` frames wait. When over a whole window the queue never fell as low as
+ * Play starts (and starts again after running dry) once `target` frames wait. Each time it runs dry it waits for one more, up to
+ * `most`; each calm while takes one back, down to `least`: a steady line is heard soon, an unsteady one without holes. When over a whole window the queue never fell as low as
  * it does with a steady sender, what lay idle is surplus: left by a burst after a pause in the network, or by a sender whose clock is
  * ahead of ours. It is dropped where nobody misses it, in quiet frames; while somebody talks on, one frame a window.
  */
@@ -13,18 +16,23 @@ export class JitterBuffer<Frame> {
   private surplus = 0;
   underruns = 0;
   dropped = 0;
-  private readonly target: number;
+  private target: number;
+  private calmPulls = 0;
+  private readonly least: number;
+  private readonly most: number;
   private readonly windowFrames: number;
   private readonly limit: number;
   private readonly isQuiet: (frame: Frame) => boolean;
 
   constructor({
-    target = 3,
+    least = 2,
+    most = 5,
     windowFrames = 25,
     limit = 50,
     isQuiet = (_: Frame): boolean => false,
-  }: { target?: number; windowFrames?: number; limit?: number; isQuiet?: (frame: Frame) => boolean } = {}) {
-    this.target = target;
+  }: { least?: number; most?: number; windowFrames?: number; limit?: number; isQuiet?: (frame: Frame) => boolean } = {}) {
+    this.target = this.least = least;
+    this.most = most;
     this.windowFrames = windowFrames;
     this.limit = limit;
     this.isQuiet = isQuiet;
@@ -54,6 +62,8 @@ export class JitterBuffer<Frame> {
   private runDry(): void {
     this.underruns += 1;
     this.filling = true;
+    this.target = Math.min(this.most, this.target + 1);
+    this.calmPulls = 0;
     this.surplus = 0;
     this.restartWindow();
   }
@@ -68,6 +78,10 @@ export class JitterBuffer<Frame> {
   private watch(): void {
     this.shallowest = Math.min(this.shallowest, this.frames.length);
     this.pullsInWindow += 1;
+    if (++this.calmPulls >= CALM_FRAMES) {
+      this.target = Math.max(this.least, this.target - 1);
+      this.calmPulls = 0;
+    }
     if (this.pullsInWindow < this.windowFrames) return;
     this.surplus = Math.max(0, this.shallowest - this.target + 1);
     if (this.surplus > 1) {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -27,7 +28,9 @@ from starlette.types import ASGIApp
 from app import create_app
 from app.accounts.entry import SUPERVISOR, has_role
 from app.config import EXPOSED_DEMO, Settings
+from app.db import unit_of_work
 from app.live import Hub, live
+from app.routing.presence import phone_failed
 from app.worker import plain_url
 
 log = structlog.get_logger()
@@ -70,8 +73,17 @@ def make_asgi(flask_app: Flask) -> Starlette:
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.settings = settings
     app.state.flask = flask_app
+    if settings.is_local:
+        app.state.phone_lines = Counter()
+        app.state.phone_gone = lambda user_id: run_in_threadpool(_phone_gone, user_id)
     app.state.sign_in = lambda request: run_in_threadpool(_signed_in, flask_app, request)
     return app
+
+
+def _phone_gone(user_id: int) -> None:
+    """The last line of an agent's softphone ended: nobody is offered to it, and the floor sees it at once."""
+    with unit_of_work() as session:
+        phone_failed(session, user_id)
 
 
 def _signed_in(flask_app: Flask, request: Request) -> SignedIn | None:

@@ -1,6 +1,7 @@
 """`/phone/socket`: passes frames between a browser and the local carrier's `/phone`, so that pages have one origin.
 
-Local mode only. It looks into nothing: the token is the carrier's to judge, and so is every frame.
+Local mode only. Every frame is the carrier's to judge, and so is the token; it is read only to know whose phone is gone
+when the wire ends.
 The phone protocol: docs of telephony/local_carrier.
 """
 
@@ -8,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import jwt
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
@@ -52,11 +56,41 @@ async def phone_socket(browser: WebSocket) -> None:
         await browser.close(POLICY_VIOLATION)
         return
     await browser.accept()
+    token = browser.query_params.get("token", "")
     try:
-        async with _carrier(settings, browser.query_params.get("token", "")) as carrier:
+        async with _open_line(browser, agent_of(settings, token)), _carrier(settings, token) as carrier:
             await _first_to_end(_to_carrier(browser, carrier), _to_browser(browser, carrier))
     except Refused as refusal:
         await _close(browser, refusal.code, refusal.reason)
+
+
+def agent_of(settings: Settings, token: str) -> int | None:
+    """Whose softphone asks; None for an outside telephone, and for a token that is not ours."""
+    try:
+        claims = jwt.decode(token, settings.twilio_api_key_secret, algorithms=["HS256"])
+    except jwt.InvalidTokenError:
+        return None
+    identity = str((claims.get("grants") or {}).get("identity", ""))
+    found = re.fullmatch(r"agent_(\d{1,18})", identity)
+    return int(found[1]) if found else None
+
+
+@contextlib.asynccontextmanager
+async def _open_line(browser: WebSocket, user_id: int | None) -> AsyncIterator[None]:
+    """While it lasts the agent has a line; when the last one ends, the house is told that their phone is gone."""
+    told = getattr(browser.app.state, "phone_gone", None)
+    if user_id is None or told is None:
+        yield
+        return
+    lines: Counter[int] = browser.app.state.phone_lines
+    lines[user_id] += 1
+    try:
+        yield
+    finally:
+        lines[user_id] -= 1
+        if lines[user_id] == 0:
+            del lines[user_id]
+            await asyncio.shield(told(user_id))
 
 
 def is_own_origin(origin: str | None, host: str | None, public_base_url: str) -> bool:

@@ -123,6 +123,7 @@ class QueueForm(Form):
     tell_every_s: Annotated[int, Field(ge=15, le=900)] = 90
     wrap_up_mode: WrapUpMode = WrapUpMode.TIMED
     wrap_up_s: Annotated[int, Field(ge=0, le=3600)] = 60
+    park_s: Annotated[int, Field(ge=10, le=3600)] = 600
     service_level_s: Annotated[int, Field(ge=1, le=DAY_S)] = 20
     service_level_target: Annotated[int, Field(ge=1, le=100)] = 80
     short_abandon_s: Annotated[int, Field(ge=0, le=600)] = 5

@@ -51,6 +51,7 @@ SETTINGS = (
     "tell_every_s",
     "wrap_up_mode",
     "wrap_up_s",
+    "park_s",
     "service_level_s",
     "service_level_target",
     "short_abandon_s",

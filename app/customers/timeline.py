@@ -1,4 +1,4 @@
-"""Everything said, pressed, written or noted with one customer, newest first: five queries, whatever its length."""
+"""Everything said, pressed, written or noted with one customer, newest first: seven queries, whatever its length."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
+from app.customers.hands import hands_of
 from app.customers.models import Note
 from app.interactions.models import TERMINAL, WRAP_UP_TIMEOUT, Disposition, Interaction, Message, Segment, State
 from app.interactions.recordings import recordings_of
@@ -54,12 +55,13 @@ def _calls(session: Session, customer_id: uuid.UUID, before: datetime | None, li
         query = query.where(Interaction.created_at < before)
     found = session.execute(query).all()
     ids = [interaction.id for interaction, *_ in found]
-    seconds, recordings = _seconds(session, ids), recordings_of(session, ids)
+    seconds, recordings, hands = _seconds(session, ids), recordings_of(session, ids), hands_of(session, ids)
     return [
         {
             **_call(interaction, *seconds.get(interaction.id, (0.0, 0.0))),
             "queue": queue,
             "agent": agent,
+            "hands": hands.get(interaction.id, []),
             "recording": recordings[interaction.id][-1] if recordings[interaction.id] else None,
             "disposition": label or _known_code(interaction.disposition_code),
         }

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.customers.models import Customer
-from app.interactions.models import Interaction, State
+from app.interactions.models import Interaction, Segment, State
 from app.routing.consults import open_consult
 from app.routing.dispatch import is_free, is_live
 from app.routing.in_hand import ConsultState, Supervision
 from app.routing.models import AgentSession, AgentState, Offer, Presence, Queue, QueueMember
-from app.routing.parking import parked_calls
+from app.routing.parked import parked_by, parked_calls
 from app.routing.reserve import is_at_work
 from app.routing.supervision import supervision_of, supervisors_of
 
@@ -62,15 +62,30 @@ def consulting(session: Session, user_id: int) -> Interaction | None:
 
 
 def parked_json(session: Session, user_id: int) -> list[dict[str, Any]]:
-    """`[{interaction_id, customer: {id, name, number}, until}]` of the calls that this agent has parked."""
+    """`[{interaction_id, customer: {id, name, number}, by, since, until}]`: parked by this agent, or in their queues.
+
+    `by` names the colleague who parked it, and is None for one's own.
+    """
     return [
         {
             "interaction_id": str(call.id),
             "customer": _person(session, call),
-            "until": call.wake_at.isoformat() if call.wake_at else None,
+            "by": None if parked_by(call) == user_id else _name(session, parked_by(call)),
+            "since": _iso(state_since(session, call)),
+            "until": _iso(call.wake_at),
         }
         for call in parked_calls(session, user_id)
     ]
+
+
+def _name(session: Session, user_id: int | None) -> str | None:
+    return session.get_one(User, user_id).name if user_id is not None else None
+
+
+def state_since(session: Session, interaction: Interaction) -> datetime:
+    """When the state that an interaction is in began."""
+    opened = select(Segment.started_at).where(Segment.interaction_id == interaction.id, Segment.ended_at.is_(None))
+    return session.scalar(opened) or interaction.created_at
 
 
 def supervision_json(session: Session, user_id: int) -> dict[str, Any] | None:

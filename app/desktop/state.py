@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models import User
 from app.customers.models import Customer
 from app.db import database_now
-from app.desktop.hand_over import consulting, in_hand, parked_json, supervision_json
+from app.desktop.hand_over import consulting, in_hand, parked_json, state_since, supervision_json
 from app.events import Event
 from app.interactions.models import Disposition, Interaction, Message, Segment, State
 from app.routing.models import AgentState, Offer, OfferState, Presence, Queue, WrapUpMode
@@ -81,6 +81,7 @@ def _me(session: Session, user: User) -> dict[str, Any]:
         "reason": state.reason if state else None,
         "next_presence": state.next_presence if state else None,
         "since": state and _iso(state.changed_at),
+        "set_by": session.get_one(User, state.set_by).name if state and state.set_by else None,
         "reachability": reachability_json(reachability(session, user.id)),
     }
 
@@ -163,7 +164,7 @@ def call_json(session: Session, interaction: Interaction, user_id: int) -> dict[
         "interaction_id": str(interaction.id),
         "direction": interaction.direction,
         "state": State.WRAPPING.value if part else interaction.state,
-        "since": _iso(part.wrapping_at if part else _state_since(session, interaction)),
+        "since": _iso(part.wrapping_at if part else state_since(session, interaction)),
         "answered_at": _iso(interaction.answered_at),
         "queue": queue.name if queue else None,
         "customer": customer_json(session.get_one(Customer, interaction.customer_id), interaction.remote_address),
@@ -326,13 +327,6 @@ def _customers(session: Session, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Cu
     if not wanted:
         return {}
     return {row.id: row for row in session.scalars(select(Customer).where(Customer.id.in_(wanted)))}
-
-
-def _state_since(session: Session, interaction: Interaction) -> datetime:
-    found = session.scalar(
-        select(Segment.started_at).where(Segment.interaction_id == interaction.id, Segment.ended_at.is_(None))
-    )
-    return found or interaction.created_at
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -105,7 +105,7 @@ MOVES: dict[State, frozenset[State]] = {
         {State.HELD, State.WRAPPING, State.AGENT_LOST, State.COMPLETED, State.FAILED, State.ACTIVE} | HANDED_ON
     ),
     State.HELD: frozenset({State.ACTIVE, State.WRAPPING, State.AGENT_LOST, State.FAILED} | HANDED_ON),
-    State.PARKED: frozenset({State.HELD, State.QUEUED, State.ABANDONED, State.FAILED}),
+    State.PARKED: frozenset({State.HELD, State.QUEUED, State.OFFERED, State.ABANDONED, State.FAILED}),
     State.OUTSIDE: frozenset({State.QUEUED, State.COMPLETED, State.ABANDONED, State.FAILED}),
     State.AGENT_LOST: frozenset(
         {State.ACTIVE, State.QUEUED, State.OFFERED, State.WRAPPING, State.ABANDONED, State.FAILED}

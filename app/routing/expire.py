@@ -18,12 +18,14 @@ from app.routing.in_hand import Consult, ConsultState
 from app.routing.models import OPEN_OFFER, AgentSession, AgentState, AtClose, Offer, OfferState, Presence, Queue
 from app.routing.offers import time_out_offer
 from app.routing.parking import give_up_parking
-from app.routing.presence import go_offline
+from app.routing.presence import go_offline, tell_phone
 from app.routing.release import give_up_agent
 
 log = structlog.get_logger()
 
 AT_ONCE = 100
+LEASE_OVER = "lease_over"
+"""What is known of the phone of a tab that was not heard of again: whatever holds now is news."""
 
 
 @tick("routing.offers", every_s=1)
@@ -44,7 +46,9 @@ def expire_offers(session: Session) -> int:
 def expire_sessions(session: Session) -> int:
     """Forget tabs past their lease; agents without any, and without work at hand, go offline. How many did."""
     expired = select(AgentSession.id).where(AgentSession.expires_at <= func.clock_timestamp())
-    session.execute(delete(AgentSession).where(AgentSession.id.in_(expired.with_for_update(skip_locked=True))))
+    gone_tabs = delete(AgentSession).where(AgentSession.id.in_(expired.with_for_update(skip_locked=True)))
+    for user_id in sorted(set(session.scalars(gone_tabs.returning(AgentSession.user_id)))):
+        tell_phone(session, user_id, LEASE_OVER)
     gone = (
         select(AgentState)
         .where(

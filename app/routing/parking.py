@@ -1,6 +1,7 @@
 """Parking: the customer hears music with nobody on the line, the agent is free, and somebody takes the call up again.
 
-A parked call has a limit; then the customer goes to the front of the queue, because nobody may wait for ever (A-5).
+A parked call has a limit, for nobody may wait for ever (A-5): it then rings at whoever parked it, and goes to the front
+of the queue when they do not answer or have other work.
 """
 
 from __future__ import annotations
@@ -12,27 +13,31 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app import events
 from app.db import database_now
 from app.forms import Refusal
 from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction, move
 from app.routing.consults import close_of, enqueue
-from app.routing.models import Offer, OfferState
+from app.routing.models import Offer, OfferState, Queue
 from app.routing.offers import close_accepted_offer
+from app.routing.parked import parked_by, tell_parked
 from app.routing.presence import live_phone, work_ended
-from app.routing.release import FRONT_MIN, wait_again
+from app.routing.release import FRONT_MIN, queue_for, wait_again
+from app.routing.reserve import hold_if_free, ring_instead
 from app.routing.supervision import send_supervisors_away
 from app.routing.transfers import own_call
 
 PARKED_MOST_S = 600
+"""For calls that came from no queue."""
+TOO_LONG = "parked_too_long"
 
 
 def park(session: Session, interaction_id: uuid.UUID, user_id: int) -> None:
-    """Leave the customer with the music for ten minutes at most; the agent is free. Raises Refusal."""
+    """Leave the customer with the music, for the queue's `park_s` at most; the agent is free. Raises Refusal."""
     interaction = own_call(session, interaction_id, user_id)
+    queue = session.get(Queue, interaction.queue_id) if interaction.queue_id else None
+    until = database_now(session) + timedelta(seconds=queue.park_s if queue else PARKED_MOST_S)
     close_of(session, interaction, "call_parked")
-    until = database_now(session) + timedelta(seconds=PARKED_MOST_S)
     close_accepted_offer(session, interaction, OfferState.COMPLETED, "parked")
     send_supervisors_away(session, interaction)
     interaction.context = {**interaction.context, "parked_by": user_id}
@@ -41,7 +46,7 @@ def park(session: Session, interaction_id: uuid.UUID, user_id: int) -> None:
     move(session, interaction, State.PARKED, actor=actor, reason="parked", agent_id=None, wake_at=until)
     enqueue(session, "voice.hold", interaction)
     enqueue(session, "voice.let_go", interaction, user_id=user_id)
-    _tell(session, interaction, "call.parked", user_id)
+    tell_parked(session, interaction, "call.parked", actor=actor, by=user_id)
     work_ended(session, user_id, handled=True)
 
 
@@ -62,21 +67,24 @@ def unpark(session: Session, interaction_id: uuid.UUID, user_id: int) -> None:
     _occupy(session, interaction, user_id)
     move(session, interaction, State.HELD, actor=f"user:{user_id}", reason="unparked", agent_id=user_id)
     enqueue(session, "voice.rejoin_agent", interaction)
-    _tell(session, interaction, "call.unparked", user_id)
+    tell_parked(session, interaction, "call.unparked", actor=f"user:{user_id}", by=user_id)
 
 
 def give_up_parking(session: Session, interaction: Interaction) -> None:
-    """Nobody took the call up in time: the customer goes to the front of the queue."""
-    parked_by = interaction.context.get("parked_by")
-    wait_again(session, interaction, parked_by, reason="parked_too_long", priority_min=FRONT_MIN)
+    """Nobody took the call up in time: it rings at whoever parked it, else the customer is first in the queue."""
+    if not _rings_back(session, interaction):
+        wait_again(session, interaction, parked_by(interaction), reason=TOO_LONG, priority_min=FRONT_MIN)
+    tell_parked(session, interaction, "call.unparked", actor="system")
 
 
-def parked_calls(session: Session, user_id: int) -> list[Interaction]:
-    """The calls that this agent has parked, oldest first."""
-    parked = select(Interaction).where(
-        Interaction.state == State.PARKED, Interaction.context["parked_by"].as_integer() == user_id
-    )
-    return list(session.scalars(parked.order_by(Interaction.wake_at)))
+def _rings_back(session: Session, interaction: Interaction) -> bool:
+    """Whether it rings at whoever parked it. Unanswered, the customer is at the front already."""
+    user_id = parked_by(interaction)
+    queue = queue_for(session, interaction, user_id)
+    if queue is None or user_id is None or not hold_if_free(session, user_id):
+        return False
+    interaction.priority_min = max(interaction.priority_min, FRONT_MIN)
+    return ring_instead(session, interaction, user_id, queue, actor="system", reason=TOO_LONG) is not None
 
 
 def _occupy(session: Session, interaction: Interaction, user_id: int) -> None:
@@ -100,16 +108,3 @@ def _occupy(session: Session, interaction: Interaction, user_id: int) -> None:
     )
     if session.execute(offer.on_conflict_do_nothing().returning(Offer.id)).first() is None:
         raise Refusal(409, "busy", "You have another call at hand: finish it first.")
-
-
-def _tell(session: Session, interaction: Interaction, kind: str, user_id: int) -> None:
-    parked_by = interaction.context.get("parked_by")
-    events.record(
-        session,
-        kind,
-        actor=f"user:{user_id}",
-        customer_id=interaction.customer_id,
-        interaction_id=interaction.id,
-        users=tuple({user_id, int(parked_by or user_id)}),
-        queue_id=interaction.queue_id,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -79,9 +80,9 @@ def _newcomer() -> dict[str, object]:
 
 
 def set_presence(
-    session: Session, user_id: int, presence: str, reason: str | None = None, *, actor: str | None = None
+    session: Session, user_id: int, presence: str, reason: str | None = None, *, by: int | None = None
 ) -> AgentState:
-    """The agent chooses `available`, `break` (with a reason such as lunch) or `offline`; or `actor` does for them.
+    """The agent chooses `available`, `break` (with a reason such as lunch) or `offline`; or supervisor `by` for them.
 
     While there is work at hand the choice waits in `next_presence`: no new offers from now, applied when the work
     ends. Choosing Available takes that back. Any choice clears `not_responding`. Raises PresenceError.
@@ -99,8 +100,9 @@ def set_presence(
     if state.not_responding:
         state.not_responding = False
         state.idle_since = database_now(session)
+    state.set_by = by
     state.version += 1
-    announce(session, state, actor=actor or f"user:{user_id}")
+    announce(session, state, actor=f"user:{by or user_id}")
     if chosen is Presence.AVAILABLE:
         request_dispatch(session)
     return state
@@ -165,7 +167,7 @@ def park(session: Session, user_id: int) -> None:
 
 def go_offline(session: Session, state: AgentState, reason: str) -> None:
     """Nobody is there any more: offline, told to the agent's other places."""
-    state.next_presence = state.next_reason = None
+    state.next_presence = state.next_reason = state.set_by = None
     _change(session, state, Presence.OFFLINE, reason)
     state.version += 1
     announce(session, state)
@@ -181,11 +183,12 @@ def heartbeat(
     """
     if problem is not None and problem not in PROBLEMS:
         raise PresenceError(f"There is no problem {problem[:30]!r}: give one of {', '.join(PROBLEMS)}.")
-    could_ring = live_phone(session, user_id)
+    before = _phone_word(session, user_id)
     agent_state(session, user_id)
     _renew(session, user_id, session_id, phone_ready, None if phone_ready else problem)
+    tell_phone(session, user_id, before)
     if phone_ready:
-        if not could_ring:
+        if before is not None:
             request_dispatch(session)
         _bring_back(session, user_id)
     return reachability(session, user_id)
@@ -221,16 +224,33 @@ def close_session(session: Session, user_id: int, session_id: uuid.UUID) -> None
     tab = session.get(AgentSession, session_id, populate_existing=True)
     if tab is None or tab.user_id != user_id:
         return
+    before = _phone_word(session, user_id)
     tab.phone_ready, tab.problem = False, "closed"
     tab.expires_at = min(tab.expires_at, database_now(session) + timedelta(seconds=CLOSED_LEASE_S))
     session.flush()
+    tell_phone(session, user_id, before)
 
 
 def phone_failed(session: Session, user_id: int) -> None:
-    """The carrier could not ring this agent's phone: believe it until the next heartbeat says otherwise."""
+    """The carrier could not ring this agent's phone, or its line is gone: believe it until the next heartbeat."""
+    before = _phone_word(session, user_id)
     for tab in session.scalars(select(AgentSession).where(AgentSession.user_id == user_id, AgentSession.phone_ready)):
         tab.phone_ready, tab.problem = False, "not_registered"
     session.flush()
+    tell_phone(session, user_id, before)
+
+
+def tell_phone(session: Session, user_id: int, before: str | None) -> None:
+    """Tell the agent's desktops and the floor at once when their phone came, went, or fails in another way."""
+    problem = _phone_word(session, user_id)
+    if problem != before:
+        told: dict[str, Any] = {"user_id": user_id, "ready": problem is None, "problem": problem}
+        events.record(session, "phone.changed", actor="system", users=(user_id,), **told)
+
+
+def _phone_word(session: Session, user_id: int) -> str | None:
+    """Why the agent's phone would not ring, in a code; None when it would."""
+    return next((code for code, _ in _phone_trouble(session, user_id)), None)
 
 
 def live_phone(session: Session, user_id: int) -> bool:

@@ -22,6 +22,7 @@ from app.routing.enqueue import enqueue_interaction
 from app.routing.in_hand import ConsultState
 from app.routing.models import OfferState, Queue, QueueMember
 from app.routing.offers import cancel_offers, close_accepted_offer
+from app.routing.parked import tell_parked
 from app.routing.parts import hand_on, part_ended, taken_offer, wrap_up_s
 from app.routing.presence import live_phone, work_ended
 
@@ -57,6 +58,7 @@ def caller_gone(session: Session, interaction_id: uuid.UUID, *, contained: bool 
             _end(session, interaction, State.ABANDONED, "caller_hung_up")
         case State.PARKED:
             _end(session, interaction, State.ABANDONED, "caller_hung_up")
+            tell_parked(session, interaction, "call.unparked", actor="caller")
         case State.OUTSIDE:
             _end_outside(session, interaction)
         case State.ACTIVE | State.HELD | State.AGENT_LOST:

@@ -11,7 +11,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app import events, jobs
 from app.db import database_now
-from app.interactions.models import Interaction
+from app.interactions.models import Interaction, State
+from app.interactions.move import move
 from app.routing.dispatch import is_free, is_live
 from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, Presence, Queue, QueueMember
 
@@ -43,6 +44,34 @@ def anybody_at_work(session: Session, queue_id: int, *, but: int) -> bool:
     members = select(AgentState.user_id).join(QueueMember, QueueMember.user_id == AgentState.user_id)
     there = members.where(QueueMember.queue_id == queue_id, AgentState.user_id != but, is_at_work())
     return session.execute(there.limit(1)).first() is not None
+
+
+def ring_instead(
+    session: Session, interaction: Interaction, user_id: int, queue: Queue, *, actor: str, reason: str
+) -> Offer | None:
+    """Ring this agent for a customer who has nobody any more: music first, then the ring; None when they are taken.
+
+    Unanswered, the customer waits in `queue`, in their place, as long as anybody may wait there. The caller holds the
+    interaction, and has looked whether the agent is free.
+    """
+    now = database_now(session)
+    limit = now + timedelta(seconds=queue.max_wait_s)
+    move(
+        session,
+        interaction,
+        State.OFFERED,
+        actor=actor,
+        reason=reason,
+        queue_id=queue.id,
+        agent_id=user_id,
+        wake_at=limit,
+    )
+    interaction.virtual_start = interaction.virtual_start or now
+    interaction.queued_at, interaction.wait_until, interaction.visited_queues = now, limit, []
+    session.flush()
+    lock = f"interaction:{interaction.id}"
+    jobs.enqueue(session, "voice.back_to_queue", lock=lock, interaction_id=str(interaction.id), reason=reason)
+    return make_offer(session, interaction, user_id, role="primary", queue=queue, ring_s=queue.ring_s, actor=actor)
 
 
 def make_offer(

@@ -7,7 +7,6 @@ path and the agent's words travel in the interaction, which stays one and the sa
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,7 +14,6 @@ from sqlalchemy.orm import Session
 from app import events
 from app.accounts.models import User
 from app.customers.identify import BadAddress, normalise
-from app.db import database_now
 from app.forms import BadInput, Refusal
 from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction, move
@@ -29,7 +27,7 @@ from app.routing.models import Queue
 from app.routing.parts import hand_on, part_ended
 from app.routing.presence import agent_state
 from app.routing.release import queue_for
-from app.routing.reserve import anybody_at_work, hold_if_free, make_offer
+from app.routing.reserve import anybody_at_work, hold_if_free, make_offer, ring_instead
 from app.routing.supervision import send_supervisors_away
 from app.words import N_
 
@@ -69,7 +67,9 @@ def to_agent(session: Session, interaction_id: uuid.UUID, user_id: int, target: 
         )
     _refuse_unless_free(session, colleague)
     _let_go(session, interaction, user_id, note, {"agent": colleague.name})
-    _ring_from(session, interaction, user_id, colleague, queue)
+    actor = f"user:{user_id}"
+    if not ring_instead(session, interaction, colleague.id, queue, actor=actor, reason="transferred"):
+        raise Refusal(409, "agent_busy", _BUSY)
     part_ended(session, user_id)
 
 
@@ -299,26 +299,6 @@ def _outside(interaction: Interaction, number: str) -> str:
     if wanted in (interaction.remote_address, interaction.our_address):
         raise BadInput("number", "This is the number of the call itself. Give another one.")
     return wanted
-
-
-def _ring_from(session: Session, interaction: Interaction, user_id: int, colleague: User, queue: Queue) -> None:
-    """The colleague's phone rings; should nobody answer, the customer waits in the queue, with its limit."""
-    actor = f"user:{user_id}"
-    move(
-        session,
-        interaction,
-        State.OFFERED,
-        actor=actor,
-        reason="transferred",
-        queue_id=queue.id,
-        agent_id=colleague.id,
-        wake_at=database_now(session) + timedelta(seconds=queue.max_wait_s),
-    )
-    interaction.virtual_start = interaction.virtual_start or database_now(session)
-    enqueue(session, "voice.back_to_queue", interaction, reason="transferred")  # to the music first, then the ring
-    ring_s = queue.ring_s
-    if not make_offer(session, interaction, colleague.id, role="primary", queue=queue, ring_s=ring_s, actor=actor):
-        raise Refusal(409, "agent_busy", _BUSY)
 
 
 def _hold_for(session: Session, interaction: Interaction, user_id: int, kind: ConsultKind) -> None:

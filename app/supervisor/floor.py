@@ -12,10 +12,10 @@ from app.db import database_now
 from app.desktop.state import newest_event_id
 from app.supervisor.agents import agents
 from app.supervisor.alerts import open_alerts
-from app.supervisor.queues import Tally, queues, waiting_contacts
+from app.supervisor.queues import Tally, parked_contacts, queues, waiting_contacts
 
 FRESH_S = 2.0
-"""A phone that comes or goes makes no event; so a reading is not kept for longer, though nothing was told."""
+"""A rest that runs out makes no event; so a reading is not kept for longer, though nothing was told."""
 
 Floor = dict[str, Any]
 
@@ -39,7 +39,7 @@ class Lookout:
 
 
 def read_floor(session: Session) -> Floor:
-    """Agents, queues, who waits, open alerts and the house's totals."""
+    """Agents, queues, who waits, who is parked, open alerts and the house's totals."""
     last_event_id = newest_event_id(session)  # before the reading: an event in between comes twice rather than never
     standing = queues(session)
     people = agents(session)
@@ -47,6 +47,7 @@ def read_floor(session: Session) -> Floor:
         "agents": people,
         "queues": standing,
         "waiting": waiting_contacts(session),
+        "parked": parked_contacts(session),
         "alerts": open_alerts(session),
         "totals": _totals(standing, people),
         "server_time": database_now(session).isoformat(),

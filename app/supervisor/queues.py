@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from sqlalchemy.orm import Session
 
+from app.accounts.models import User
 from app.callbacks.models import TRYING, Callback, CallbackState
 from app.customers.models import Customer
 from app.db import database_now
@@ -131,6 +132,29 @@ def waiting_contacts(session: Session) -> list[dict[str, Any]]:
     ]
     found.sort(key=lambda row: row.virtual_start or row.created_at)
     return [_contact_json(row) for row in found]
+
+
+def parked_contacts(session: Session) -> list[dict[str, Any]]:
+    """Calls that are parked, the first to come back first: contacts with `by` (who parked it) and `until`."""
+    who = Interaction.context["parked_by"].as_integer()
+    rows = session.execute(
+        _contact(select(Interaction))
+        .join(Segment, and_(Segment.interaction_id == Interaction.id, Segment.ended_at.is_(None)))
+        .join(User, User.id == who, isouter=True)
+        .add_columns(Segment.started_at, Interaction.wake_at, User.name.label("by"))
+        .where(Interaction.state == State.PARKED)
+        .order_by(Interaction.wake_at, Interaction.id)
+        .limit(MOST_WAITING)
+    )
+    return [
+        _contact_json(row)
+        | {
+            "since": row.started_at.isoformat(),
+            "until": row.wake_at.isoformat() if row.wake_at else None,
+            "by": row.by,
+        }
+        for row in rows
+    ]
 
 
 def _contact(query: Select[Any]) -> Any:

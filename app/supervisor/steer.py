@@ -18,9 +18,11 @@ from app.routing.consults import close_of
 from app.routing.enqueue import enqueue_interaction
 from app.routing.models import AgentState, Offer, OfferState, Presence, Queue
 from app.routing.offers import rescind_offer
+from app.routing.parked import parked_by, tell_parked
 from app.routing.parts import hand_on, part_ended
 from app.routing.presence import agent_state, at_desk, set_presence
-from app.routing.reserve import hold_if_free, make_offer
+from app.routing.release import queue_for
+from app.routing.reserve import hold_if_free, make_offer, ring_instead
 from app.routing.supervision import send_supervisors_away
 from app.words import N_
 
@@ -40,8 +42,9 @@ def set_agent(session: Session, user_id: int, presence: str, reason: str | None,
         raise Refusal(404, "not_found", "There is no such agent.")
     if presence == Presence.AVAILABLE:
         _refuse_the_absent(session, user_id)
-    state = set_presence(session, user_id, presence, reason, actor=f"user:{by}")
+    state = set_presence(session, user_id, presence, reason, by=by)
     told: dict[str, Any] = {"user_id": user_id, "presence": presence, "reason": reason, "name": user.name}
+    told |= {"by": session.get_one(User, by).name, "later": state.next_presence is not None}
     events.record(session, "supervisor.presence_set", actor=f"user:{by}", users=(user_id,), **told)
     return state
 
@@ -67,28 +70,30 @@ def requeue(session: Session, interaction_id: uuid.UUID, queue_id: int | None, *
         _stop_the_ringing(session, interaction)
     elif state in TALKING:
         _end_the_talk(session, interaction)
-    elif state is not State.QUEUED:
+    elif state not in (State.QUEUED, State.PARKED):
         raise Refusal(409, "wrong_state", _WHY_NOT.get(state, OVER))
     if not (interaction.state == State.QUEUED and interaction.queue_id == queue.id):
         enqueue_interaction(session, interaction, queue, actor=f"user:{by}", reason="requeued")
-    if state in TALKING:
+    if state in (*TALKING, State.PARKED):
         lock = f"interaction:{interaction.id}"
         jobs.enqueue(session, "voice.back_to_queue", lock=lock, interaction_id=str(interaction.id), reason="requeued")
     _tell(session, "supervisor.requeued", interaction, by, queue=queue.name)
+    if state is State.PARKED:
+        tell_parked(session, interaction, "call.unparked", actor=f"user:{by}")
     return interaction
 
 
+_NOT_FREE = N_("Their phone cannot ring now: they are away, at work, or their desktop is shut.")
 _WHY_NOT = {
     State.CREATED: N_("It has only just begun: the flow has it."),
     State.IN_FLOW: N_("The caller is in the menu: the flow has it."),
     State.WRAPPING: N_("The caller has hung up; only the wrap-up is left."),
-    State.PARKED: N_("The call is parked: an agent takes it up again."),
     State.OUTSIDE: N_("The caller talks with an outside number."),
 }
 
 
 def pull(session: Session, interaction_id: uuid.UUID, agent_id: int, *, by: int) -> Offer:
-    """Ring one chosen agent for a contact that waits or rings elsewhere; unanswered, it waits again in its place.
+    """Ring one chosen agent for a contact that waits, is parked or rings elsewhere; unanswered, it waits in its place.
 
     Refuses with 404, and 409 when it does not wait, has no queue to come back to, or the agent cannot be rung now.
     """
@@ -96,6 +101,8 @@ def pull(session: Session, interaction_id: uuid.UUID, agent_id: int, *, by: int)
     agent = session.get(User, agent_id)
     if agent is None:
         raise Refusal(404, "not_found", "There is no such agent.")
+    if interaction.state == State.PARKED:
+        return _pull_parked(session, interaction, agent, by)
     if interaction.state not in WAITING or interaction.queue_id is None:
         raise Refusal(409, "does_not_wait", "It does not wait any more: somebody has it, or it is over.")
     if interaction.state == State.OFFERED:
@@ -104,6 +111,20 @@ def pull(session: Session, interaction_id: uuid.UUID, agent_id: int, *, by: int)
     queue = session.get_one(Queue, interaction.queue_id)
     offer = _ring(session, interaction, agent_id, queue, f"user:{by}")
     _tell(session, "supervisor.pulled", interaction, by, agent_id, name=agent.name)
+    return offer
+
+
+def _pull_parked(session: Session, interaction: Interaction, agent: User, by: int) -> Offer:
+    actor = f"user:{by}"
+    queue = queue_for(session, interaction, parked_by(interaction))
+    if queue is None:
+        raise Refusal(409, "no_queue", "It came from no queue: take it up yourself, or send it to a queue.")
+    free = hold_if_free(session, agent.id)
+    offer = ring_instead(session, interaction, agent.id, queue, actor=actor, reason="pulled") if free else None
+    if offer is None:
+        raise Refusal(409, "not_free", _NOT_FREE)
+    tell_parked(session, interaction, "call.unparked", actor=actor)
+    _tell(session, "supervisor.pulled", interaction, by, agent.id, name=agent.name)
     return offer
 
 
@@ -118,7 +139,7 @@ def _ring(session: Session, interaction: Interaction, agent_id: int, queue: Queu
     ring_s = queue.ring_s
     offer = make_offer(session, interaction, agent_id, role="primary", queue=queue, ring_s=ring_s, actor=actor)
     if not free or offer is None:
-        raise Refusal(409, "not_free", "Their phone cannot ring now: they are away, at work, or their desktop is shut.")
+        raise Refusal(409, "not_free", _NOT_FREE)
     wake_at = interaction.wake_at  # ringing time counts too: the queue's limit stands
     move(session, interaction, State.OFFERED, actor=actor, reason="pulled", agent_id=agent_id, wake_at=wake_at)
     return offer

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -52,9 +53,11 @@ class EchoCarrier:
 
 
 @contextlib.asynccontextmanager
-async def web(settings: Settings) -> AsyncIterator[str]:
+async def web(settings: Settings, gone: asyncio.Queue[int] | None = None) -> AsyncIterator[str]:
     app = Starlette(routes=[WebSocketRoute("/phone/socket", phone_socket)])
     app.state.settings = settings
+    if gone is not None:
+        app.state.phone_lines, app.state.phone_gone = Counter(), gone.put
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     running = asyncio.create_task(server.serve())
     while not server.started:
@@ -208,3 +211,51 @@ async def test_a_carrier_that_is_away_is_said_so_and_may_be_tried_again(plain_se
 )
 def test_only_our_own_pages_may_open_the_wire(origin, host, ours) -> None:
     assert is_own_origin(origin, host, "https://calls.example.com") is ours
+
+
+class TestThePhoneThatGoes:
+    """When an agent's last line ends, the house is told; an outside telephone is nobody's."""
+
+    @pytest.fixture
+    def settings(self, carrier) -> Settings:
+        keys = {"twilio_api_key_sid": "SK" + "0" * 32, "twilio_account_sid": "AC" + "0" * 32}
+        secret = "a secret that is long enough for HS256"
+        return dataclasses.replace(carrier[1], twilio_api_key_secret=secret, **keys)
+
+    def of_ana(self, settings: Settings) -> str:
+        return str(SoftphoneTokens(settings, Carrier(settings)).token_for(User(id=7))["token"])
+
+    @contextlib.asynccontextmanager
+    async def listening(self, settings: Settings) -> AsyncIterator[tuple[str, asyncio.Queue[int]]]:
+        gone: asyncio.Queue[int] = asyncio.Queue()
+        async with web(settings, gone) as address:
+            yield address, gone
+
+    async def test_the_end_of_the_last_line_is_told_once(self, settings: Settings) -> None:
+        token = self.of_ana(settings)
+        async with self.listening(settings) as (address, gone):
+            first = await phone_at(address, token)
+            second = await phone_at(address, token)
+            for phone in (first, second):
+                await phone.send("hello")
+                await phone.recv()
+            await first.close()
+            await second.send("still there")
+            assert await asyncio.wait_for(second.recv(), 5) == "still there"
+            assert gone.empty(), "the page was loaded again: its new line is there already"
+            await second.close()
+            assert await asyncio.wait_for(gone.get(), 5) == 7
+
+    async def test_an_outside_telephone_or_a_strangers_token_is_no_agents(self, settings: Settings) -> None:
+        other = dataclasses.replace(settings, twilio_api_key_secret="another secret, also long enough for HS256")
+        outside = PhoneTokens(Carrier(settings)).token_for("+15551230042")["token"]
+        async with self.listening(settings) as (address, gone):
+            for token in (outside, self.of_ana(other), "t.o.k"):
+                async with phone_at(address, token) as phone:
+                    await phone.send("hello")
+                    await phone.recv()
+            async with phone_at(address, self.of_ana(settings)) as phone:
+                await phone.send("hello")
+                await phone.recv()
+            assert await asyncio.wait_for(gone.get(), 5) == 7
+            assert gone.empty()

@@ -16,7 +16,7 @@ import { ConsultBar } from "./consult-bar.ts";
 import { Drafts } from "./drafts.ts";
 import { Live } from "./live.ts";
 import { LiveCall } from "./live-call.ts";
-import { drawReach } from "./reach.ts";
+import { drawReach, presenceName } from "./reach.ts";
 import { RecordDialog } from "./record-dialog.ts";
 import { CustomerRecord, drawEmptiness } from "./record.ts";
 import { RingCard } from "./ring-card.ts";
@@ -189,16 +189,31 @@ function refreshSoon(): void {
 const RECORD_KINDS =
   /^(interaction\.(opened|moved)|recording\.|transcript\.ready|message\.|note\.|wrap_up\.|consent\.|customer\.)/;
 const STATE_KINDS =
-  /^(offer\.|interaction\.|presence\.|call\.|transfer\.|supervisor\.|flow\.|wrap_up\.|message\.received|customer\.)/;
+  /^(offer\.|interaction\.|presence\.|phone\.|call\.|transfer\.|supervisor\.|flow\.|wrap_up\.|message\.received|customer\.)/;
 let recordWanted: ReturnType<typeof setTimeout> | undefined;
 
 function hear(event: LiveEvent): void {
   if (event.kind.startsWith("transcript.") && event.kind !== "transcript.ready") liveCall.hear(event);
   if (event.kind === "offer.made") return offered(event);
+  if (event.kind === "supervisor.presence_set") tellWhoSet(event);
   if (STATE_KINDS.test(event.kind)) refreshSoon();
   if (!RECORD_KINDS.test(event.kind) || event.customer_id !== record.customerId) return;
   clearTimeout(recordWanted);
   recordWanted = setTimeout(() => void record.refresh(), GATHER_MS);
+}
+
+/** Nobody finds themselves on a break without knowing who sent them. */
+function tellWhoSet({ data }: LiveEvent): void {
+  const { user_id, by, presence, reason, later } = data as {
+    user_id: number;
+    by: string;
+    presence: Me["presence"];
+    reason: string | null;
+    later: boolean;
+  };
+  if (user_id !== state.me.id) return;
+  const words = { who: by, what: presenceName(presence, reason) };
+  toast(later ? t("{who} set your state: {what}, when this work ends", words) : t("{who} set your state: {what}", words));
 }
 
 /** Every moment of a ring counts: card and record are fetched at once, side by side. */

@@ -89,6 +89,11 @@ function reasonName(reason: string): string {
   return item?.textContent?.trim() || reason;
 }
 
+/** What a presence is called, a break by its reason. */
+export function presenceName(presence: Me["presence"], reason: string | null): string {
+  return presence === "break" && reason ? reasonName(reason) : t(PRESENCE[presence].word);
+}
+
 let drawn = "";
 
 export function drawReach(me: Me, phone: PhoneStatus, online: boolean, mend: Mending): void {
@@ -108,7 +113,7 @@ export function drawReach(me: Me, phone: PhoneStatus, online: boolean, mend: Men
 let drawnPresence = "";
 
 function drawPresence(me: Me): void {
-  const fingerprint = JSON.stringify([me.presence, me.reason, me.next_presence, me.reachability.routing_status]);
+  const fingerprint = JSON.stringify([me.presence, me.reason, me.next_presence, me.set_by, me.reachability.routing_status]);
   if (fingerprint === drawnPresence) return;
   drawnPresence = fingerprint;
   const button = byId("presence");
@@ -125,6 +130,7 @@ function drawPresence(me: Me): void {
   button.replaceChildren(
     h("span", { class: `state ${look}` }, icon(picture), reason),
     next ?? "",
+    me.set_by ? h("span", { class: "faint wide-only" }, t("set by {who}", { who: me.set_by })) : "",
     icon("chevron-down", "icon icon-small"),
   );
   for (const item of document.querySelectorAll<HTMLElement>("[data-presence]")) {

@@ -20,6 +20,8 @@ export interface Me {
   reason?: string | null;
   next_presence: "available" | "break" | "offline" | null;
   since?: string | null;
+  /** The supervisor who chose this presence for them. */
+  set_by?: string | null;
   reachability: Reachability;
 }
 
@@ -73,6 +75,9 @@ export interface Supervising {
 export interface Parked {
   interaction_id: string;
   customer: Customer;
+  /** The colleague who parked it; null for one's own. */
+  by?: string | null;
+  since?: string;
   until: string | null;
 }
 

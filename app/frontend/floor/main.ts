@@ -25,7 +25,7 @@ nameReasons(page.reasons);
 
 const agents = new AgentTable(agentMenu);
 const queues = new QueueTable(page.me.admin);
-const side = new Side((alert) => void see(alert), waiterMenu);
+const side = new Side((alert) => void see(alert), waiterMenu, parkedMenu);
 const watch = new Watch(floor, draw);
 
 function draw(fresh: Floor): void {
@@ -78,6 +78,14 @@ function contactParts(contact: Contact, agent: Agent): Part[] {
 
 function waiterMenu(contact: Contact, button: HTMLElement): void {
   openMenu(byId("row-menu"), button, t("What to do with {name}", { name: whoOf(contact) }), waiterParts(contact));
+}
+
+function parkedMenu(contact: Contact, button: HTMLElement): void {
+  openMenu(byId("row-menu"), button, t("What to do with {name}", { name: whoOf(contact) }), [
+    { label: t("Take it up myself"), icon: "phone-incoming", act: () => void unpark(contact) },
+    { label: t("Give to an agent"), icon: "user-share", act: () => void give(contact) },
+    { label: t("Move to a queue"), icon: "arrow-back-up", act: () => void requeue(contact) },
+  ]);
 }
 
 function waiterParts(contact: Contact): Part[] {
@@ -166,6 +174,10 @@ async function give(contact: Contact): Promise<void> {
 async function pull(contact: Contact, agent: number | null): Promise<void> {
   const body = agent === null ? {} : { agent_id: agent };
   await act(`/supervisor/interactions/${contact.interaction_id}/pull`, body, agent === null ? t("Your phone rings: answer it on the desktop.") : t("It rings."));
+}
+
+async function unpark(contact: Contact): Promise<void> {
+  await act(`/desktop/calls/${contact.interaction_id}/unpark`, {}, t("Your desktop's phone takes you into the call."));
 }
 
 async function see(alert: Alert): Promise<void> {

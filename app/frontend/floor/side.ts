@@ -4,26 +4,35 @@ import { t } from "../lib/texts.ts";
 import { whoOf } from "./agents.ts";
 import { LIMITS } from "./queues.ts";
 import { Rows, rove } from "./rows.ts";
-import type { Alert, Contact, Floor } from "./types.ts";
+import type { Alert, Contact, Floor, Parked } from "./types.ts";
 
 const SHOWN = 40;
 
 export class Side {
   private readonly alerts: Rows<Alert & { queue: string }>;
   private readonly waiting: Rows<Contact & { queue: string }>;
+  private readonly parked: Rows<Parked & { queue: string }>;
 
-  constructor(see: (alert: Alert) => void, openMenu: (contact: Contact, button: HTMLElement) => void) {
+  constructor(
+    see: (alert: Alert) => void,
+    openMenu: (contact: Contact, button: HTMLElement) => void,
+    parkedMenu: (contact: Contact, button: HTMLElement) => void,
+  ) {
+    this.parked = new Rows(byId("parked"), (contact) => contact.interaction_id, (contact) => parkedNode(contact, parkedMenu));
+    rove(byId("parked"));
     this.alerts = new Rows(byId("alerts"), (alert) => String(alert.id), (alert) => alertLine(alert, see));
     this.waiting = new Rows(byId("waiting"), (contact) => contact.interaction_id, (contact) => node(contact, openMenu));
     rove(byId("waiting"));
   }
 
-  draw({ alerts, waiting, queues, totals }: Floor): void {
+  draw({ alerts, waiting, parked, queues, totals }: Floor): void {
     const names = new Map(queues.map((queue) => [queue.id, queue.name]));
     this.alerts.draw(alerts.map((alert) => ({ ...alert, queue: names.get(alert.queue_id) ?? "" })));
     byId("alert-none").hidden = alerts.length > 0;
     const shown = waiting.slice(0, SHOWN);
     this.waiting.draw(shown.map((contact) => ({ ...contact, queue: names.get(contact.queue_id ?? 0) ?? "" })));
+    this.parked.draw(parked.map((contact) => ({ ...contact, queue: names.get(contact.queue_id ?? 0) ?? "" })));
+    byId("parked-part").hidden = parked.length === 0;
     byId("waiting-none").hidden = waiting.length > 0;
     const rest = totals.waiting - shown.length;
     byId("waiting-more").hidden = rest <= 0;
@@ -45,8 +54,26 @@ function alertLine(alert: Alert & { queue: string }, see: (alert: Alert) => void
   );
 }
 
-function node(contact: Contact & { queue: string }, openMenu: (contact: Contact, button: HTMLElement) => void): HTMLElement {
-  const button = h(
+function parkedNode(contact: Parked & { queue: string }, openMenu: (contact: Contact, button: HTMLElement) => void): HTMLElement {
+  const facts = [contact.by && t("Parked by {who}", { who: contact.by }), contact.queue].filter(Boolean).join(" · ");
+  return h(
+    "li",
+    { class: "waiter" },
+    h("span", { class: "timer", "data-since": contact.since }),
+    h(
+      "span",
+      { class: "clip grow" },
+      whoOf(contact),
+      h("br"),
+      h("span", { class: "faint tiny" }, facts, " · ", t("comes back in"), " "),
+      h("span", { class: "timer faint tiny", "data-until": contact.until }),
+    ),
+    menuButton(contact, openMenu),
+  );
+}
+
+function menuButton(contact: Contact, openMenu: (contact: Contact, button: HTMLElement) => void): HTMLElement {
+  return h(
     "button",
     {
       type: "button",
@@ -59,6 +86,10 @@ function node(contact: Contact & { queue: string }, openMenu: (contact: Contact,
     },
     icon("dots"),
   );
+}
+
+function node(contact: Contact & { queue: string }, openMenu: (contact: Contact, button: HTMLElement) => void): HTMLElement {
+  const button = menuButton(contact, openMenu);
   const rings = contact.state === "offered" && h("span", { class: "state is-ready tiny" }, icon("phone-incoming", "icon icon-small"), t("Ringing"));
   const callback = contact.is_callback && h("span", { class: "state is-away tiny" }, icon("phone-outgoing", "icon icon-small"), t("Callback"));
   return h(

@@ -15,6 +15,12 @@ export interface Contact {
   supervisors?: { id: number; name: string; mode: string }[];
 }
 
+/** A call with nobody on it: who parked it, and when it comes back. */
+export interface Parked extends Contact {
+  by: string | null;
+  until: string | null;
+}
+
 export interface Agent {
   id: number;
   name: string;
@@ -74,6 +80,7 @@ export interface Floor {
   agents: Agent[];
   queues: Queue[];
   waiting: Contact[];
+  parked: Parked[];
   alerts: Alert[];
   totals: Totals;
   server_time: string;

@@ -13,6 +13,7 @@ const KINDS = [
   "offer.made",
   "offer.ended",
   "presence.changed",
+  "phone.changed",
   "person.added",
   "person.activated",
   "person.deactivated",
@@ -72,7 +73,7 @@ export class Watch {
     live.onLine.on((up) => this.line(up));
     live.follow(["floor"]);
     byId("pause").addEventListener("click", () => this.pause(!this.paused));
-    setInterval(() => this.soon(), ANYWAY_EVERY_MS); // a phone that goes makes no event
+    setInterval(() => this.soon(), ANYWAY_EVERY_MS); // a rest that is over makes no event
     startTimers(() => this.paused);
     this.show(first);
     this.drawLine();

@@ -15,6 +15,7 @@ from app.customers.timeline import timeline
 from app.interactions.messages import receive_message, send_message
 from app.interactions.notes import add_note
 from app.interactions.wrap_up import finish_wrap_up
+from app.routing import parking, transfers
 from app.routing.dispatch import dispatch
 from app.routing.enqueue import enqueue_interaction
 from app.routing.models import Queue
@@ -82,6 +83,9 @@ def test_a_call_shows_who_talked_how_long_and_what_came_of_it(session: Session) 
     assert entry["ended_at"] is not None
     assert entry["talk_s"] == pytest.approx(90, abs=2)
     assert entry["wait_s"] == pytest.approx(40, abs=2)
+    menu, waited, talked = entry.pop("hands")
+    assert (menu["kind"], waited["name"], talked["kind"], talked["name"]) == ("menu", "Sales", "agent", "Ana")
+    assert (waited["seconds"], talked["seconds"]) == (pytest.approx(40, abs=2), pytest.approx(90, abs=2))
     assert {name: entry[name] for name in entry if name not in ("ended_at", "talk_s", "wait_s")} == {
         "kind": "call",
         "at": call.created_at.isoformat(),
@@ -106,6 +110,33 @@ def test_a_call_shows_who_talked_how_long_and_what_came_of_it(session: Session) 
         },
         "disposition": "Sale made",
     }
+
+
+def test_a_call_names_all_the_hands_it_went_through_in_their_order(session: Session) -> None:
+    sales, support = make.queue(session), make.queue(session, "support")
+    ana, bo = make.agent(session, "Ana", [sales]), make.agent(session, "Bo", [support])
+    cy = make.agent(session, "Cy")
+    mira = make.customer(session, MIRA, "Mira")
+    call = make.waiting_call(session, sales, mira)
+    accept_offer(session, dispatch(session)[0].id)
+    asked = transfers.ask_agent(session, call.id, ana.id, bo.id, third=False)
+    accept_offer(session, asked.offer_id or 0)
+    transfers.back_out(session, call.id, ana.id)
+    asked = transfers.ask_agent(session, call.id, ana.id, cy.id, third=False)
+    accept_offer(session, asked.offer_id or 0)
+    transfers.finish(session, call.id, ana.id)
+    parking.park(session, call.id, cy.id)
+    caller_gone(session, call.id)
+    (entry,) = timeline(session, mira.id)
+    assert [(hand["kind"], hand["name"]) for hand in entry["hands"]] == [
+        ("menu", None),
+        ("queue", "Sales"),
+        ("agent", "Ana"),
+        ("consult", "Bo"),
+        ("consult", "Cy"),
+        ("agent", "Cy"),
+        ("parked", None),
+    ]
 
 
 def test_an_abandoned_call_and_one_that_goes_on_say_so(session: Session) -> None:
@@ -166,7 +197,7 @@ def test_a_long_history_takes_no_more_queries_than_a_short_one(session: Session)
     session.expire_all()
     with counting_queries(session) as many:
         assert len(timeline(session, record)) == 42
-    assert len(many) == len(few) == 5
+    assert len(many) == len(few) == 7
 
 
 def test_somebody_elses_calls_and_texts_are_not_shown(session: Session) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import update
 from app.db import database_now, unit_of_work
 from app.interactions.models import WRAP_UP_TIMEOUT, Interaction
 from app.interactions.wrap_up import WrapUpRefused, expire_wrap_ups, force_complete
+from app.routing import parking
 from app.routing.models import AgentState, Offer, Queue
 from app.routing.offers import accept_offer
 from tests import factories
@@ -137,6 +138,43 @@ def test_a_parked_call_is_listed_and_taken_up(ana, far_side, sales) -> None:
     (parked,) = ana.get("/desktop/state").json["parked"]
     assert parked["interaction_id"] == str(call)
     assert ana.post(f"/desktop/calls/{call}/unpark", {}).json["call"]["state"] == "held"
+    assert ana.get("/desktop/state").json["parked"] == []
+
+
+def test_a_parked_call_is_listed_for_the_colleagues_of_its_queue(ana, bo, far_side, sales) -> None:
+    call = talking(sales)
+    with unit_of_work() as session:
+        cho = factories.agent(session, "Cho", [session.get_one(Queue, sales)])
+    assert ana.post(f"/desktop/calls/{call}/park", {}).status_code == 200
+    (own,) = ana.get("/desktop/state").json["parked"]
+    (theirs,) = browser(bo.client.application, cho).get("/desktop/state").json["parked"]
+    assert (own["by"], theirs["by"]) == (None, "Ana")
+    assert theirs["interaction_id"] == str(call)
+    assert theirs["since"] < theirs["until"]
+    assert bo.get("/desktop/state").json["parked"] == [], "of another queue"
+
+
+def test_a_supervisor_sees_takes_gives_and_moves_parked_calls(ana, boss, far_side, sales, ben) -> None:
+    call = talking(sales)
+    ana.post(f"/desktop/calls/{call}/park", {})
+    (parked,) = boss.get("/supervisor/floor").json["parked"]
+    assert (parked["interaction_id"], parked["customer"], parked["by"]) == (str(call), "Mira Chen", "Ana")
+    assert parked["until"] is not None
+    path = f"/supervisor/interactions/{call}"
+    assert boss.post(f"{path}/pull", {"agent_id": ben}).status_code == 200
+    assert state_of(call) == "offered"
+    with unit_of_work() as session:
+        accept_offer(session, offer_of(ben).id)
+    with unit_of_work() as session:
+        parking.park(session, call, ben)
+    assert boss.post(f"{path}/requeue", {"queue_id": sales}).json == {"state": "queued", "queue_id": sales}
+    assert boss.get("/supervisor/floor").json["parked"] == []
+
+
+def test_a_supervisor_takes_a_parked_call_up(ana, boss, far_side, sales) -> None:
+    call = talking(sales)
+    ana.post(f"/desktop/calls/{call}/park", {})
+    assert boss.post(f"/desktop/calls/{call}/unpark", {}).json["call"]["state"] == "held"
     assert ana.get("/desktop/state").json["parked"] == []
 
 

@@ -6,13 +6,14 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import database_now
 from app.interactions.wrap_up import finish_wrap_up
 from app.routing.dispatch import dispatch
 from app.routing.expire import expire_sessions
-from app.routing.models import AgentSession, AgentState
+from app.routing.models import AgentSession, AgentState, Queue
 from app.routing.offers import accept_offer
 from app.routing.presence import (
     PROBLEMS,
@@ -20,6 +21,7 @@ from app.routing.presence import (
     close_session,
     heartbeat,
     live_phone,
+    phone_failed,
     reachability,
     set_presence,
 )
@@ -201,3 +203,42 @@ def test_every_change_is_told_to_the_agents_own_desktops(session: Session) -> No
         "reason": "lunch",
         "routing_status": "idle",
     }
+
+
+def phone_news(session: Session) -> list[tuple[bool, str | None]]:
+    told = events_named(session, "phone.changed")
+    return [(event.data["ready"], event.data["problem"]) for event in told]
+
+
+def test_a_phone_that_comes_fails_and_goes_is_told_each_time_and_once(session: Session) -> None:
+    ana, tab = make.user(session), uuid.uuid4()
+    for ready, problem in [(True, None), (True, None), (False, "microphone_blocked"), (True, None)]:
+        heartbeat(session, ana.id, tab, ready, problem)
+    phone_failed(session, ana.id)
+    heartbeat(session, ana.id, tab, True)
+    close_session(session, ana.id, tab)
+    assert phone_news(session) == [
+        (True, None),
+        (False, "microphone_blocked"),
+        (True, None),
+        (False, "not_registered"),
+        (True, None),
+        (False, "closed"),
+    ]
+    assert f"user:{ana.id}" in events_named(session, "phone.changed")[-1].topics
+
+
+def test_a_tab_that_is_not_heard_of_any_more_is_told_when_its_lease_is_over(session: Session) -> None:
+    ana = make.agent(session, "Ana", [make.queue(session)])
+    make.waiting_call(session, session.scalars(select(Queue)).one())
+    accept_offer(session, dispatch(session)[0].id)
+    lose_tabs(session, ana.id)
+    expire_sessions(session)
+    expire_sessions(session)
+    assert phone_news(session) == [(False, "no_session")], "though the call keeps the agent where they are"
+
+
+def test_who_chose_a_presence_is_known_until_the_agent_chooses_again(session: Session) -> None:
+    ana, sam = make.agent(session, "Ana"), make.user(session, "Sam")
+    assert set_presence(session, ana.id, "break", "lunch", by=sam.id).set_by == sam.id
+    assert set_presence(session, ana.id, "available").set_by is None

@@ -22,7 +22,7 @@ from app.routing.in_hand import Consult, ConsultState
 from app.routing.models import OPEN_OFFER, Offer
 from app.routing.offers import accept_offer, reject_offer
 from tests import factories as make
-from tests.support.acd import events_named, jobs_named, reach_deadline, ring_out, story
+from tests.support.acd import events_named, jobs_named, lose_tabs, reach_deadline, ring_out, story
 
 OUTSIDE = "+15559990000"
 
@@ -286,8 +286,42 @@ def test_a_parked_customer_is_taken_up_by_whoever_asks_first(scene: Scene, sessi
     assert scene.state() == "active"
 
 
-def test_a_customer_parked_too_long_goes_to_the_front(scene: Scene, session: Session) -> None:
+def test_a_customer_parked_too_long_rings_at_whoever_parked_them(scene: Scene, session: Session) -> None:
     parking.park(session, scene.call.id, scene.ana.id)
+    reach_deadline(session, scene.call)
+    assert expire.expire_parking(session) == 1
+    assert (scene.state(), scene.call.agent_id) == ("offered", scene.ana.id)
+    assert voice_jobs(session)[-2:] == ["back_to_queue", "ring_agent"]
+    assert scene.call.wake_at is not None, "the queue's limit counts"
+    ring_out(session, session.scalars(select(Offer).where(Offer.state == "pending")).one())
+    expire.expire_offers(session)
+    assert (scene.state(), scene.call.queue_id) == ("queued", scene.sales.id), "then anybody's, and not lost"
+    assert scene.call.priority_min == release.FRONT_MIN
+
+
+def test_the_queue_says_how_long_a_call_may_be_parked(scene: Scene, session: Session) -> None:
+    scene.sales.park_s = 90
+    parking.park(session, scene.call.id, scene.ana.id)
+    session.refresh(scene.call)
+    assert scene.call.wake_at is not None
+    assert (scene.call.wake_at - database_now(session)).total_seconds() == pytest.approx(90, abs=2)
+
+
+def test_a_parked_call_is_told_to_the_colleagues_of_its_queue_who_are_there(scene: Scene, session: Session) -> None:
+    cho, far = make.agent(session, "Cho", [scene.sales]), make.agent(session, "Fay", [scene.sales])
+    lose_tabs(session, far.id)
+    parking.park(session, scene.call.id, scene.ana.id)
+    release.caller_gone(session, scene.call.id)
+    for kind in ("call.parked", "call.unparked"):
+        [told] = events_named(session, kind)
+        users = {topic for topic in told.topics if topic.startswith("user:")}
+        assert users == {f"user:{scene.ana.id}", f"user:{cho.id}"}
+
+
+def test_a_customer_parked_too_long_by_somebody_busy_goes_to_the_front(scene: Scene, session: Session) -> None:
+    parking.park(session, scene.call.id, scene.ana.id)
+    make.waiting_call(session, scene.sales)
+    dispatch(session)
     reach_deadline(session, scene.call)
     assert expire.expire_parking(session) == 1
     assert (scene.state(), scene.call.queue_id) == ("queued", scene.sales.id)

@@ -53,7 +53,11 @@ def test_an_agent_is_sent_on_a_break_and_the_log_says_by_whom(sam: Browser, ana:
         [told] = events_named(session, "supervisor.presence_set")
         assert told.actor == f"user:{sam.user_id}" and told.data["user_id"] == ana.user_id
         assert f"user:{ana.user_id}" in told.topics, "the agent's desktop hears of it"
+        assert (told.data["by"], told.data["later"]) == ("Sam", False)
         assert events_named(session, "presence.changed")[-1].actor == f"user:{sam.user_id}"
+    assert ana.get("/desktop/state").json["me"]["set_by"] == "Sam"
+    ana.post("/desktop/presence", {"presence": "available"})
+    assert ana.get("/desktop/state").json["me"]["set_by"] is None
 
 
 def test_an_agent_at_work_goes_when_the_work_ends(sam: Browser, ana: Browser, sales: int) -> None:

@@ -9,28 +9,26 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
-from app import jobs
+from app import events, jobs
 from app.callbacks import tries
-from app.callbacks.models import TRYING, Callback, CallbackAttempt, CallbackState, Outcome
+from app.callbacks.models import Callback, CallbackAttempt, CallbackState, Outcome
 from app.callbacks.policy import policy_of
 from app.callbacks.rows import open_try
+from app.callbacks.who_first import AGENT_FIRST, CUSTOMER_FIRST, customer_is_called
 from app.db import database_now
 from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction
-from app.routing.models import AgentSession, AgentState, Offer, OfferState, Presence, Queue, QueueMember
+from app.routing.models import Offer, OfferState, Queue
 from telephony import legs
 from telephony.carrier import MachineDetection
 from telephony.forms import MachineForm, is_machine
 from telephony.phrases import phrase
 from telephony.room import Room
 
-AGENT_FIRST, CUSTOMER_FIRST = "agent_first", "customer_first"
-FEW_AGENTS = 10
-"""Below this many agents in a queue, one waits on the line; from it on, one is reserved and rung after the 1."""
 ROUNDS = 2
 LISTEN_S = 6
 PROMPT_S = 45
@@ -50,37 +48,11 @@ def is_reserved(session: Session, room: Room, offer: Offer, interaction: Interac
 
     The caller holds the interaction.
     """
-    if interaction.callback_id is None or offer.state != OfferState.PENDING:
-        return False
-    callback = session.get_one(Callback, interaction.callback_id)
-    tried = open_try(session, callback)
-    if callback.state not in (CallbackState.DUE, *TRYING):
-        return False
-    if (tried.mode if tried else mode_of(session, callback)) == AGENT_FIRST:
+    if offer.state != OfferState.PENDING or not customer_is_called(session, interaction):
         return False
     _keep(session, offer, ring_s_of(session, interaction) + PROMPT_S)
     enqueue(session, "voice.dial_customer", interaction)
     return True
-
-
-def mode_of(session: Session, callback: Callback) -> str:
-    """Whom to call first, by the queue's rule and by how many agents are there."""
-    wanted = policy_of(session, callback.queue_id).mode
-    if wanted != "auto":
-        return wanted
-    there = (
-        select(func.count())
-        .select_from(AgentState)
-        .join(QueueMember, QueueMember.user_id == AgentState.user_id)
-        .where(
-            QueueMember.queue_id == callback.queue_id,
-            AgentState.presence == Presence.AVAILABLE,
-            select(AgentSession.id)
-            .where(AgentSession.user_id == AgentState.user_id, AgentSession.expires_at > func.clock_timestamp())
-            .exists(),
-        )
-    )
-    return CUSTOMER_FIRST if (session.scalar(there) or 0) >= FEW_AGENTS else AGENT_FIRST
 
 
 def ring_s_of(session: Session, interaction: Interaction) -> int:
@@ -206,6 +178,16 @@ def _accept(session: Session, interaction: Interaction) -> bool:
     for offer in session.scalars(kept.order_by(Offer.id)):  # the reserved agents' turn
         queue = session.get_one(Queue, offer.queue_id)
         _keep(session, offer, queue.ring_s)
+        events.record(
+            session,
+            "offer.rings",
+            actor="system",
+            customer_id=interaction.customer_id,
+            interaction_id=interaction.id,
+            users=(offer.user_id,),
+            queue_id=offer.queue_id,
+            offer_id=offer.id,
+        )
         jobs.enqueue(session, "voice.ring_agent", lock=f"interaction:{interaction.id}", offer_id=offer.id)
     return True
 

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
+from app.callbacks.who_first import customer_is_called
 from app.customers.models import Customer
 from app.db import database_now
 from app.desktop.hand_over import consulting, in_hand, parked_json, state_since, supervision_json
@@ -114,6 +115,7 @@ def _offer(session: Session, user_id: int, now: datetime) -> dict[str, Any] | No
         "why": why(interaction),
         "waited_s": round((now - (interaction.virtual_start or interaction.created_at)).total_seconds()),
         "role": offer.role,
+        "calling": customer_is_called(session, interaction),
         "handed": interaction.context.get("handed"),
     }
 

@@ -8,6 +8,7 @@ export const KINDS = [
   "flow.entered",
   "flow.step",
   "offer.made",
+  "offer.rings",
   "offer.ended",
   "presence.changed",
   "call.answered",

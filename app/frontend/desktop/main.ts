@@ -104,7 +104,7 @@ function draw(): void {
   });
   composer.setInteraction(call && call.customer.id === record.customerId ? call.interaction_id : null);
   composer.offerWrapUp(call !== null && !elsewhere, call?.state === "wrapping" && lastCall?.state !== "wrapping");
-  ring(shownOffer !== null);
+  ring(shownOffer !== null && !shownOffer.calling);
   followTheCall(call);
   followTopics();
 }
@@ -194,7 +194,7 @@ let recordWanted: ReturnType<typeof setTimeout> | undefined;
 
 function hear(event: LiveEvent): void {
   if (event.kind.startsWith("transcript.") && event.kind !== "transcript.ready") liveCall.hear(event);
-  if (event.kind === "offer.made") return offered(event);
+  if (event.kind === "offer.made" || event.kind === "offer.rings") return offered(event);
   if (event.kind === "supervisor.presence_set") tellWhoSet(event);
   if (STATE_KINDS.test(event.kind)) refreshSoon();
   if (!RECORD_KINDS.test(event.kind) || event.customer_id !== record.customerId) return;
@@ -287,7 +287,7 @@ async function act(path: string, body: unknown): Promise<boolean> {
 }
 
 function answer(): void {
-  if (!state.offer || answering === state.offer.id) return;
+  if (!state.offer || state.offer.calling || answering === state.offer.id) return;
   answering = state.offer.id;
   const { customer } = state.offer;
   phone.answer();

@@ -12,7 +12,7 @@ export interface RingActions {
 export class RingCard {
   private readonly card = byId("ring");
   private readonly actions: RingActions;
-  private drawnId: number | null = null;
+  private drawn: string | null = null;
 
   constructor(actions: RingActions) {
     this.actions = actions;
@@ -22,11 +22,12 @@ export class RingCard {
   draw(offer: Offer | null, answering: boolean): void {
     show(this.card, offer !== null);
     if (!offer) {
-      this.drawnId = null;
+      this.drawn = null;
       return this.card.replaceChildren();
     }
-    if (this.drawnId !== offer.id) this.build(offer);
-    this.drawnId = offer.id;
+    const wanted = `${offer.id}${offer.calling ? " calling" : ""}`;
+    if (this.drawn !== wanted) this.build(offer);
+    this.drawn = wanted;
     const answer = this.card.querySelector<HTMLButtonElement>("[data-do=answer]");
     if (answer) answer.disabled = answering;
     this.card.classList.toggle("is-answering", answering);
@@ -35,17 +36,22 @@ export class RingCard {
   private build(offer: Offer): void {
     const { customer } = offer;
     const number = customer.number ? phoneNumber(customer.number) : t("Number withheld");
+    const who = customer.name ?? number;
     const asked = offer.role === "consult" && offer.handed ? t("{who} asks you", { who: offer.handed.by }) : null;
     const why = offer.handed?.note ? t("{who}: “{note}”", { who: offer.handed.by, note: offer.handed.note }) : offer.why;
     const facts = [asked, offer.queue, t("waited {time}", { time: duration(offer.waited_s) })].filter(Boolean).join(" · ");
     const bar = h("div", { class: "deadline-bar" });
     this.card.replaceChildren(
-      h("div", { class: "ring-pulse", "aria-hidden": "true" }, icon("phone-incoming", "icon icon-large")),
+      h(
+        "div",
+        { class: offer.calling ? "ring-pulse is-still" : "ring-pulse", "aria-hidden": "true" },
+        icon(offer.calling ? "phone-outgoing" : "phone-incoming", "icon icon-large"),
+      ),
       h(
         "div",
         { class: "grow" },
-        h("p", { class: "ring-who clip" }, customer.name ?? number),
-        h("p", { class: "ring-why" }, why ?? t("Calling")),
+        h("p", { class: "ring-who clip" }, offer.calling ? t("Calling {who} for you", { who }) : who),
+        h("p", { class: "ring-why" }, offer.calling ? t("You are rung when they answer.") : (why ?? t("Calling"))),
         h("p", { class: "muted small num" }, customer.name ? `${number} · ${facts}` : facts),
       ),
       h(
@@ -63,19 +69,7 @@ export class RingCard {
           t("Decline"),
           h("span", { class: "chord", "aria-hidden": "true" }, "⇧R"),
         ),
-        h(
-          "button",
-          {
-            type: "button",
-            class: "btn btn-answer",
-            "data-do": "answer",
-            "aria-keyshortcuts": "Control+Shift+A",
-            onclick: this.actions.answer,
-          },
-          icon("phone-filled"),
-          t("Answer"),
-          h("span", { class: "chord", "aria-hidden": "true" }, "⇧A"),
-        ),
+        offer.calling ? null : this.answerButton(),
       ),
       h("div", { class: "deadline", title: t("Time left to answer") }, bar),
     );
@@ -83,6 +77,22 @@ export class RingCard {
     bar.animate(
       [{ transform: `scaleX(${Math.min(1, left / Math.max(1, offer.ring_s))})` }, { transform: "scaleX(0)" }],
       { duration: left * 1000, fill: "forwards" },
+    );
+  }
+
+  private answerButton(): HTMLElement {
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "btn btn-answer",
+        "data-do": "answer",
+        "aria-keyshortcuts": "Control+Shift+A",
+        onclick: this.actions.answer,
+      },
+      icon("phone-filled"),
+      t("Answer"),
+      h("span", { class: "chord", "aria-hidden": "true" }, "⇧A"),
     );
   }
 }

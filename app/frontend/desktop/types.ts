@@ -37,6 +37,8 @@ export interface Offer {
   waited_s: number;
   /** `consult`: a colleague asks, and the customer stays theirs. */
   role?: "primary" | "consult";
+  /** A callback: the customer is called first, and the agent is kept free until they answer. Nothing rings yet. */
+  calling?: boolean;
   handed?: Handed | null;
 }
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.callbacks.expire import look_at_due
 from app.callbacks.models import Callback, CallbackAttempt
 from app.callbacks.policy import set_policy
+from app.callbacks.who_first import customer_is_called
 from app.db import unit_of_work
 from app.interactions.models import Interaction
 from app.routing.models import Queue
@@ -352,6 +353,19 @@ def test_after_the_last_try_nobody_is_promised_another(house: House, sales: int)
     assert callback(house).state == "exhausted"
 
 
+def is_calling(house: House) -> bool:
+    with unit_of_work() as session:
+        return customer_is_called(session, session.get_one(Interaction, house.offers()[0].interaction_id))
+
+
+def test_with_agent_first_the_offer_rings_at_once(house: House, sales: int) -> None:
+    with unit_of_work() as session:
+        set_policy(session, sales, mode="agent_first")
+    asks_in_line(house)
+    ana_comes(house, sales)
+    assert not is_calling(house)
+
+
 def test_with_customer_first_the_agent_is_kept_free_and_rung_after_the_1(house: House, sales: int) -> None:
     with unit_of_work() as session:
         set_policy(session, sales, mode="customer_first")
@@ -360,8 +374,12 @@ def test_with_customer_first_the_agent_is_kept_free_and_rung_after_the_1(house: 
     customer = Customer.whose_phone_rings(house)
     [offer] = house.offers()
     assert offer.state == "pending", "Ana is kept free for it"
+    assert is_calling(house), "and sees whom we call for her"
     customer.picks_up()
+    assert is_calling(house)
     customer.presses("1")
+    assert not is_calling(house), "from now on it rings"
+    assert [told["offer_id"] for told in house.events("offer.rings")] == [offer.id]
     assert callback(house).state == "connected"
     assert customer.verb("Redirect") is not None, "waits in the line's front"
     house.work()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from flask import Flask
 from flask_security import hash_password
@@ -38,6 +39,7 @@ def built_pages() -> None:
 @pytest.fixture(scope="session")
 def voices() -> Iterator[Voices]:
     voices = Voices()
+    voices.words_now(np.zeros(8_000, np.int16))  # the model is loaded before anybody waits for an answer
     yield voices
     voices.recogniser.close_sync()
 

@@ -83,10 +83,12 @@ def customer(which: str = MIRA) -> dict[str, Any]:
 def state(case: str) -> dict[str, Any]:
     """GET /desktop/state for a case: idle, ringing, call, held, wrapping, missed, off or full.
 
-    Calls in hand: ringing-consult, consult (she asked Ben), consulted (Ben asked her), coached, parked, supervising.
+    Calls in hand: ringing-consult, consult (she asked Ben), consult-waits (for a queue), consulted (Ben asked her),
+    coached, parked, handed-on (her own wrap-up), supervising.
     """
     offer = _offer(case) if case in ("ringing", "ringing-consult", "full") else None
     in_call = ("call", "held", "wrapping", "full", "consult-rings", "consult", "consulted", "joined", "coached")
+    in_call = (*in_call, "handed-on", "consult-waits")
     call = _call(case) if case in in_call else None
     status = {"ringing": "offered", "call": "interacting", "held": "interacting", "full": "interacting"}.get(case, case)
     routing = status if status in ("offered", "interacting", "wrapping") else "idle"
@@ -104,13 +106,12 @@ def state(case: str) -> dict[str, Any]:
             "reason": None,
             "next_presence": "break" if case == "full" else None,
             "since": ago(minutes=42),
+            "set_by": "Sam Reed" if case == "full" else None,
             "reachability": {"reachable": reachable, "why": why, "routing_status": routing},
         },
         "offer": offer,
         "call": call,
-        "parked": [{"interaction_id": CALL, "customer": customer(), "until": ago(seconds=-540)}]
-        if case == "parked"
-        else [],
+        "parked": _parked() if case == "parked" else [],
         "supervising": _supervising() if case == "supervising" else None,
         "work": {"now": _work_now(call), "recent": [] if case in ("off", "idle-empty") else _recent(case)},
         "dispositions": DISPOSITIONS,
@@ -126,11 +127,32 @@ TARGETS = {
         {"id": 10, "name": "Dora Klein", "state": "break"},
     ],
     "queues": [
-        {"key": "billing", "name": "Billing", "waiting": 4, "free": 0},
-        {"key": "support", "name": "Support", "waiting": 0, "free": 2},
+        {"key": "billing", "name": "Billing", "waiting": 4, "free": 0, "there": 3},
+        {"key": "support", "name": "Support", "waiting": 0, "free": 2, "there": 2},
     ],
     "flows": [{"name": "main", "title": "Main line"}],
 }
+
+
+def _parked() -> list[dict[str, Any]]:
+    """Her own, and a colleague's."""
+    theirs = {"id": "00000009-0000-4000-8000-000000000000", "name": "Sofia Lindqvist", "number": "+15550108812"}
+    return [
+        {
+            "interaction_id": CALL,
+            "customer": customer(),
+            "by": None,
+            "since": ago(seconds=60),
+            "until": ago(seconds=-540),
+        },
+        {
+            "interaction_id": "7d1c2f8e-3333-4c1a-8f00-000000000001",
+            "customer": theirs,
+            "by": "Ben Okafor",
+            "since": ago(seconds=200),
+            "until": ago(seconds=-400),
+        },
+    ]
 
 
 def _supervising() -> dict[str, Any]:
@@ -145,6 +167,9 @@ def _supervising() -> dict[str, Any]:
 
 
 def _consult(case: str) -> dict[str, Any] | None:
+    if case == "consult-waits":
+        asked = {"state": "waiting", "kind": "consult", "who": "Billing", "by": "Ana Costa", "outside": False}
+        return asked | {"queue": "Billing", "since": ago(seconds=48)}
     state = {"consult-rings": "ringing", "consult": "talking", "consulted": "talking", "joined": "joined"}.get(case)
     if state is None:
         return None
@@ -169,14 +194,15 @@ def _offer(case: str = "ringing") -> dict[str, Any]:
     }
 
 
-HELD = ("held", "consult-rings", "consult", "consulted")
+HELD = ("held", "consult-rings", "consult", "consulted", "consult-waits")
+WRAPPING = ("wrapping", "handed-on")
 
 
 def _call(case: str) -> dict[str, Any]:
     return {
         "interaction_id": CALL,
         "direction": "inbound",
-        "state": {"wrapping": "wrapping"}.get(case, "held" if case in HELD else "active"),
+        "state": "wrapping" if case in WRAPPING else "held" if case in HELD else "active",
         "since": ago(seconds=38) if case == "held" else ago(minutes=3, seconds=12),
         "answered_at": ago(minutes=3, seconds=12),
         "queue": "Sales",
@@ -185,10 +211,11 @@ def _call(case: str) -> dict[str, Any]:
         "path": ["Welcome", "English", "Sales (said “a new plan”)"],
         "why": "a new plan",
         "hangup_requested": False,
-        "wrap_up_ends_at": ago(seconds=-47) if case == "wrapping" else None,
+        "wrap_up_ends_at": ago(seconds=-47) if case in WRAPPING else None,
         "wrap_up_mode": "timed",
         "wrap_up_asked": False,
-        "role": "consult" if case == "consulted" else "agent",
+        "role": {"consulted": "consult", "handed-on": "handed_on"}.get(case, "agent"),
+        "outcome": DISPOSITIONS[0]["code"] if case == "handed-on" else None,
         "consult": _consult(case),
         "supervisors": [{"name": "Sam Reed", "mode": "coach", "since": ago(seconds=9)}] if case == "coached" else [],
         "help": {"at": ago(seconds=20), "note": None} if case == "coached" else None,
@@ -293,6 +320,16 @@ def _text(direction: str, body: str, *, minutes: float, ident: int, status: str 
     return {"kind": "messages", "at": item["at"], "interaction_id": None, "items": [item]}
 
 
+HANDS = [
+    {"kind": "menu", "name": None, "seconds": 22.0},
+    {"kind": "queue", "name": "Sales", "seconds": 31.0},
+    {"kind": "agent", "name": "Ana Costa", "seconds": 184.0},
+    {"kind": "consult", "name": "Ben Okafor", "seconds": 41.0},
+    {"kind": "parked", "name": None, "seconds": 75.0},
+    {"kind": "agent", "name": "Cy Adler", "seconds": 189.0},
+]
+
+
 def _mira_line() -> list[dict[str, Any]]:
     texts = _text("inbound", "Hi, the router you sent does not switch on. What now?", minutes=60 * 20, ident=1)
     texts["items"] += _text("outbound", "Sorry about that. We will send another one today, and I call you by Friday to see that it works. Bo, Northwind", minutes=60 * 19.8, ident=2)["items"]  # fmt: skip
@@ -308,6 +345,7 @@ def _mira_line() -> list[dict[str, Any]]:
         {"kind": "note", "at": ago(days=2), "id": 5, "author": "Bo Nilsson", "body": "New router sent on Tuesday, number NW-2231.\nShe works nights: do not call before noon."},
         _call_entry(minutes=60 * 24 * 3, state="voicemail", wait_s=0, path=["Welcome", "Out of hours"],
                     recording=_tape(30, "running", 23.4) | {"kind": "voicemail"}),
+        _call_entry(minutes=60 * 24 * 5, state="completed", talk_s=489, wait_s=31, agent="Cy Adler", hands=HANDS),
         _call_entry(minutes=60 * 24 * 9, state="completed", direction="outbound", talk_s=64, agent="Bo Nilsson"),
     ]  # fmt: skip
 

@@ -169,7 +169,7 @@ async def test_the_agent_sees_who_coaches_and_that_help_was_asked_for(visitor: V
 
 async def test_a_parked_call_is_taken_up_from_the_list(visitor: Visitor, pages: Pages) -> None:
     person = await at_desk(visitor, "parked")
-    await person.page.get_by_role("button", name="Take up").click()
+    await person.page.get_by_role("button", name="Take up").first.click()
     assert await posted(person.page, pages, f"{CALL}/unpark") == {}
 
 
@@ -186,3 +186,35 @@ async def test_a_wrap_up_is_made_a_minute_longer(visitor: Visitor, pages: Pages)
     person = await at_desk(visitor, "wrapping", f"&customer={examples.MIRA}")
     await person.page.get_by_role("button", name="A minute more").click()
     assert await posted(person.page, pages, f"interactions/{examples.CALL}/wrap-up/extend") == {}
+
+
+async def test_an_outcome_chosen_during_the_call_is_sent_at_once_and_stays(visitor: Visitor) -> None:
+    page = (await at_desk(visitor, "call")).page
+    await page.locator("#tab-wrap").click()
+    async with page.expect_request("**/outcome") as told:
+        await page.locator("#disposition").fill("sa")
+        await page.keyboard.press("Enter")
+    request = await told.value
+    assert (request.method, request.post_data_json) == ("PUT", {"code": examples.DISPOSITIONS[0]["code"]})
+    await expect(page.locator("#wrap-done")).to_be_disabled()
+
+
+async def test_whoever_handed_a_call_on_finds_the_outcome_chosen_before(visitor: Visitor) -> None:
+    page = (await at_desk(visitor, "handed-on")).page
+    await expect(page.locator("#call-bar")).to_contain_text("You have handed it on")
+    await expect(page.locator("#disposition")).to_have_value(examples.DISPOSITIONS[0]["label"])
+    await expect(page.locator("#wrap-done")).to_be_enabled()
+
+
+async def test_waiting_for_somebody_of_a_queue_is_said_and_ended_either_way(visitor: Visitor) -> None:
+    page = (await at_desk(visitor, "consult-waits")).page
+    row = page.locator("#consult-bar")
+    await expect(row).to_contain_text("Waiting for somebody of Billing. The customer hears music.")
+    await expect(row.locator("[data-do=hand-over]")).to_contain_text("Let the customer wait there")
+    await expect(row.locator("[data-do=back-out]")).to_contain_text("Stop waiting")
+
+
+async def test_a_colleagues_parked_call_says_who_parked_it(visitor: Visitor) -> None:
+    rows = (await at_desk(visitor, "parked")).page.locator(".work-parked")
+    await expect(rows).to_have_count(2)
+    await expect(rows.nth(1)).to_contain_text("Parked by Ben Okafor")

@@ -63,14 +63,18 @@ export class WorkList {
       "div",
       { class: "work-row work-parked", "data-parked": item.interaction_id },
       icon("parking", "icon is-busy"),
-      h("span", { class: "work-name clip" }, name),
+      h(
+        "span",
+        { class: "work-name clip grow" },
+        name,
+        item.by ? h("span", { class: "work-line clip work-by" }, t("Parked by {who}", { who: item.by })) : null,
+      ),
       h("span", { class: "timer num", "data-until": item.until, title: t("Then it rings at whoever parked it") }),
       h(
         "button",
         { type: "button", class: "btn btn-small", "data-do": "unpark", onclick: () => this.unpark(item.interaction_id) },
         t("Take up"),
       ),
-      item.by ? h("span", { class: "work-line clip" }, t("Parked by {who}", { who: item.by })) : null,
     );
   }
 

@@ -112,6 +112,21 @@ def test_what_is_left_unread_changes_no_decision(session: Session, monkeypatch: 
         assert everything
 
 
+def test_a_caller_of_a_line_that_was_not_read_is_not_passed_over(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routing, "FEW", 0)
+    monkeypatch.setattr(routing, "LINES_EACH", 1)
+    sales, support = make.queue(session, "sales"), make.queue(session, "support")
+    for name in ("Ana", "Ben"):
+        make.agent(session, name, [sales, support])
+    make.waiting_call(session, sales, waited_s=100, skills={"french": 1})  # whom nobody here can serve
+    first = make.waiting_call(session, sales, waited_s=90)
+    make.waiting_call(session, sales, waited_s=10)
+    second = make.waiting_call(session, support, waited_s=50)
+    assert {offer.interaction_id for offer in dispatch(session, 2)} == {first.id, second.id}
+
+
 def _any_floor(session: Session, chance: Random) -> None:
     """Four queues of any methods, agents of any skills and levels who work in some of them, and who waits."""
     words = ["french", "german"]

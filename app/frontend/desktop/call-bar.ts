@@ -66,7 +66,7 @@ export class CallBar {
             class: "timer num",
             "data-since": call.state === "held" ? call.since : (call.answered_at ?? call.since),
           });
-    const facts = [way, call.queue, call.role === "handed_on" && t("You have handed it on")].filter(Boolean).join(" · ");
+    const facts = [call.role === "handed_on" && t("You have handed it on"), way, call.queue].filter(Boolean).join(" · ");
     const name = nameOf(
       { ...call.customer, number: call.customer.number && phoneNumber(call.customer.number) },
       t("Number withheld"),

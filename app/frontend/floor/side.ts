@@ -65,7 +65,7 @@ function parkedNode(contact: Parked & { queue: string }, openMenu: (contact: Con
       { class: "clip grow" },
       whoOf(contact),
       h("br"),
-      h("span", { class: "faint tiny" }, facts, " · ", t("comes back in"), " "),
+      h("span", { class: "faint tiny" }, facts, h("br"), t("comes back in"), " "),
       h("span", { class: "timer faint tiny", "data-until": contact.until }),
     ),
     menuButton(contact, openMenu),

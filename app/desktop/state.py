@@ -116,6 +116,7 @@ def _offer(session: Session, user_id: int, now: datetime) -> dict[str, Any] | No
         "waited_s": round((now - (interaction.virtual_start or interaction.created_at)).total_seconds()),
         "role": offer.role,
         "calling": customer_is_called(session, interaction),
+        "channel": offer.channel,
         "handed": interaction.context.get("handed"),
     }
 

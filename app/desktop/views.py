@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from flask import Blueprint, current_app, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.db import request_session, unit_of_work
@@ -35,8 +36,8 @@ from app.numbers import Numbers
 from app.pages import limiter
 from app.routing import parking, supervision, transfers
 from app.routing.break_reasons import break_reasons
-from app.routing.models import Offer
-from app.routing.offers import reject_offer
+from app.routing.models import Offer, OfferState
+from app.routing.offers import accept_offer, reject_offer
 from app.routing.presence import PresenceError, close_session, heartbeat, reachability, set_presence
 from ivr_flows.faults import FlowError
 
@@ -113,19 +114,37 @@ def token() -> ResponseReturnValue:
     return tokens.token_for(current_user), 200, {"Cache-Control": "no-store"}
 
 
+@bp.post("/desktop/offers/<int:offer_id>/accept")
+def accept(offer_id: int) -> ResponseReturnValue:
+    """Take a text that is offered. A call is taken with the phone: 409 `by_phone`; one that has ended: its state."""
+    with unit_of_work() as session:
+        offer = _own_offer(session, offer_id)
+        if offer.channel == "voice":
+            raise Refusal(409, "by_phone", "Answer this call with your phone.")
+        outcome = accept_offer(session, offer_id)
+        if not outcome.won and outcome.offer.state != OfferState.ACCEPTED:
+            raise Refusal(409, "offer_ended", "This is offered to you no longer.", offer={"state": outcome.offer.state})
+    return {"offer": {"id": offer_id, "state": outcome.offer.state}}
+
+
 @bp.post("/desktop/offers/<int:offer_id>/decline")
 def decline(offer_id: int) -> ResponseReturnValue:
     """Stop the ring of one's own offer. 409 with its state when it has ended otherwise."""
     with unit_of_work() as session:
-        offer = session.get(Offer, offer_id) if offer_id < 1 << 63 else None
-        if offer is None:
-            raise Refusal(404, "not_found", "There is no such offer.")
-        if offer.user_id != current_user.id:
-            raise Refusal(403, "not_yours", "This call rings for somebody else.")
+        _own_offer(session, offer_id)
         outcome = reject_offer(session, offer_id, "declined")
         if not outcome.won:
             raise Refusal(409, "offer_ended", "This call no longer rings.", offer={"state": outcome.offer.state})
     return {"offer": {"id": offer_id, "state": outcome.offer.state}}
+
+
+def _own_offer(session: Session, offer_id: int) -> Offer:
+    offer = session.get(Offer, offer_id) if offer_id < 1 << 63 else None
+    if offer is None:
+        raise Refusal(404, "not_found", "There is no such offer.")
+    if offer.user_id != current_user.id:
+        raise Refusal(403, "not_yours", "This call rings for somebody else.")
+    return offer
 
 
 @bp.post("/desktop/calls")

@@ -289,8 +289,9 @@ async function act(path: string, body: unknown): Promise<boolean> {
 function answer(): void {
   if (!state.offer || state.offer.calling || answering === state.offer.id) return;
   answering = state.offer.id;
-  const { customer } = state.offer;
-  phone.answer();
+  const { customer, channel, id } = state.offer;
+  if (channel && channel !== "voice") void act(`/desktop/offers/${id}/accept`, {}).then(refreshSoon);
+  else phone.answer();
   draw();
   if (record.customerId !== customer.id) openRecord(customer.id);
 }

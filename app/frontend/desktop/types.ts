@@ -39,6 +39,8 @@ export interface Offer {
   role?: "primary" | "consult";
   /** A callback: the customer is called first, and the agent is kept free until they answer. Nothing rings yet. */
   calling?: boolean;
+  /** All but `voice` is taken on the page, not with the phone. */
+  channel?: string;
   handed?: Handed | null;
 }
 

@@ -26,6 +26,15 @@ def ringing(queue_id: int, name: str | None = "Mira Chen", **context: object) ->
         return call.id, offer.id
 
 
+def offered_text(queue_id: int) -> tuple[uuid.UUID, int]:
+    """A text that waits in the queue is offered to whoever is free: (interaction, offer)."""
+    with unit_of_work() as session:
+        who = factories.customer(session, name="Mira Chen")
+        written = factories.waiting_call(session, session.get_one(Queue, queue_id), who, channel="sms")
+        (offer,) = dispatch(session)
+        return written.id, offer.id
+
+
 def talking(queue_id: int, **context: object) -> uuid.UUID:
     """A call that was answered by whoever was free."""
     interaction_id, offer_id = ringing(queue_id, **context)

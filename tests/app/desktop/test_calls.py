@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from app.desktop.call_control import CallRefused
-from tests.app.desktop.scenes import caller_hangs_up, events_of, jobs_named, ringing, state_of, talking
+from tests.app.desktop.scenes import caller_hangs_up, events_of, jobs_named, offered_text, ringing, state_of, talking
 
 
 def test_hold_tells_the_carrier_and_then_the_record(ana, far_side, sales) -> None:
@@ -153,3 +153,36 @@ class TestDecline:
     @pytest.mark.parametrize("offer", [0, 99, 2**63 - 1, 2**63, 10**30])
     def test_an_offer_that_never_was_is_not_found(self, ana, far_side, offer) -> None:
         assert ana.post(f"/desktop/offers/{offer}/decline").status_code == 404
+
+
+class TestTexts:
+    """A text that is routed like a call is taken, or not, on the page."""
+
+    def test_it_is_taken_once_and_is_the_agents_conversation(self, ana, far_side, sales) -> None:
+        text, offer = offered_text(sales)
+        assert ana.get("/desktop/state").json["offer"]["channel"] == "sms"
+        for _ in range(2):
+            assert ana.post(f"/desktop/offers/{offer}/accept").json["offer"] == {"id": offer, "state": "accepted"}
+        assert state_of(text) == "active"
+        [work] = ana.get("/desktop/state").json["work"]["now"]
+        assert (work["interaction_id"], work["channel"]) == (str(text), "sms")
+        assert jobs_named("voice.ring_agent") == jobs_named("voice.bridge") == 0, "no phone has a part in it"
+
+    def test_declined_it_goes_back_to_its_place(self, ana, far_side, sales) -> None:
+        text, offer = offered_text(sales)
+        assert ana.post(f"/desktop/offers/{offer}/decline").json["offer"]["state"] == "rejected"
+        assert state_of(text) == "queued"
+        late = ana.post(f"/desktop/offers/{offer}/accept")
+        assert (late.status_code, late.json["offer"]) == (409, {"state": "rejected"})
+
+    def test_somebody_elses_is_not_taken(self, ana, bo, far_side, sales) -> None:
+        text, offer = offered_text(sales)
+        assert bo.post(f"/desktop/offers/{offer}/accept").status_code == 403
+        assert state_of(text) == "offered"
+
+    def test_a_call_is_taken_with_the_phone(self, ana, far_side, sales) -> None:
+        call, offer = ringing(sales)
+        reply = ana.post(f"/desktop/offers/{offer}/accept")
+        assert (reply.status_code, reply.json["error"]["code"]) == (409, "by_phone")
+        assert state_of(call) == "offered"
+        assert ana.post(f"/desktop/offers/{10**30}/accept").status_code == 404

@@ -9,7 +9,7 @@ import itertools
 import os
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from app.callbacks.change import cancel_callback, join_line, move_callback, wait_in_its_place
 from app.callbacks.expire import find_lost, look_at_due
 from app.callbacks.models import OPEN, Callback, CallbackAttempt, CallbackState, Kind
+from app.callbacks.no_calls import forbid
 from app.callbacks.policy import set_policy
 from app.callbacks.request import CallbackRefused, Window, wants_no_calls
 from app.callbacks.rows import hold, open_for
@@ -62,6 +63,7 @@ class Promises(RuleBasedStateMachine):
         self.is_open = True
         self.seen_tries: set[int] = set()
         self.over: dict[uuid.UUID, tuple[str, int]] = {}
+        self.forbidden: dict[str, datetime] = {}
 
     @initialize()
     def open_the_house(self) -> None:
@@ -90,7 +92,8 @@ class Promises(RuleBasedStateMachine):
 
     @rule(seed=seeds)
     def minds_change(self, seed: int) -> None:
-        self.one_of(seed, self.somebody_cancels_or_moves, self.a_race, self.time_passes, self.doors_open_or_close)
+        deeds = (self.somebody_cancels_or_moves, self.a_race, self.time_passes, self.doors_open_or_close)
+        self.one_of(seed, *deeds, self.somebody_forbids_calls)
 
     def one_of(self, seed: int, *deeds: Callable[[Random], bool]) -> None:
         """The drawn deed, or the next for which there is an occasion."""
@@ -207,6 +210,19 @@ class Promises(RuleBasedStateMachine):
         at_once(self.changed(callback_id, chance))
         return True
 
+    def somebody_forbids_calls(self, chance: Random) -> bool:
+        """Somebody says "do not call me", while the clock strikes and an agent is about to dial them (C-9)."""
+        number = chance.choice(NUMBERS[:3])
+        theirs = select(Interaction.id).where(Interaction.remote_address == number, Interaction.state.in_(TALKING))
+        talk = self.find(theirs.where(Interaction.callback_id.is_not(None)), chance)
+        deeds: list[Deed] = [lambda session: forbid(session, number, "Said so", actor="user:1"), look_at_due]
+        if talk is not None:
+            deeds += [lambda session: self.dial(session, talk)] * 2
+        at_once(*deeds)
+        with unit_of_work() as session:
+            self.forbidden[number] = database_now(session)
+        return True
+
     def changed(self, callback_id: uuid.UUID, chance: Random) -> Deed:
         """Cancel, as soon as possible, or another time."""
         choice, minutes = chance.randrange(3), chance.choice([20, 90])
@@ -294,6 +310,9 @@ class Promises(RuleBasedStateMachine):
             self.places_are_single(callbacks, places)
             self.ends_are_final(callbacks, tries, [callback_id for callback_id, _ in ends])
             assert not any(each.number == UNWILLING for each in callbacks), "C-9"
+            before_a_talk = [each for each in callbacks if each.state in OPEN and each.state != "connected"]
+            for each in before_a_talk:
+                assert each.created_at >= self.forbidden.get(each.number, each.created_at), "C-9: promised after a no"
             _assert_no_more_dials_than_agents(session, tries)
 
     def nobody_has_two(self, callbacks: Any) -> None:
@@ -309,6 +328,9 @@ class Promises(RuleBasedStateMachine):
                 assert earlier.ended_at is not None and earlier.ended_at <= later.started_at, "C-3: two dials at once"
         for new in [each for each in tries if each.id not in self.seen_tries]:
             assert self.is_open, "C-2: dialled outside the opening hours"
+            [callback] = [each for each in callbacks if each.id == new.callback_id]
+            said_no = self.forbidden.get(callback.number)
+            assert not (said_no and callback.created_at < said_no < new.started_at), "C-9: dialled after a no"
             self.seen_tries.add(new.id)
 
     def places_are_single(self, callbacks: Any, places: Any) -> None:

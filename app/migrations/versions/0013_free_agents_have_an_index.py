@@ -3,6 +3,8 @@
 Queues say what their callers are told.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -39,7 +41,7 @@ UPDATE agent_state SET has_call = true
 """  # noqa: S608
 
 
-TOLD = {
+TOLD: dict[str, sa.types.TypeEngine[Any]] = {
     "tell_position": sa.Boolean(),
     "tell_position_to": sa.Integer(),
     "tell_wait": sa.Boolean(),

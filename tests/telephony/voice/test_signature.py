@@ -26,6 +26,7 @@ WEBHOOKS = [
     f"/voice/wait/{ID}",
     f"/voice/after/{ID}",
     f"/voice/callback/{ID}/1",
+    f"/voice/machine/{ID}",
     f"/voice/returning/{ID}",
     f"/voice/hold/{ID}",
     "/voice/ringback",

@@ -11,6 +11,7 @@ import time
 
 import httpx
 from honcho.manager import Manager
+from sqlalchemy import create_engine, text
 
 from app import migrate, postgres
 from app.config import EXPOSED_DEMO, ROOT, Settings, SettingsError
@@ -36,14 +37,21 @@ def main() -> None:
         "SPEECH_WARM": "1",
         "CARRIER_WARM_SPEECH": "1",
     }
-    if settings.demo:
+    is_known = settings.demo and _has_people(url)
+    if settings.demo and not is_known:
         _say("Seeding the demo company: people, queues, numbers")
-        _run("-m", "flask", "--app", "app", "seed-demo", env=env)
+        _seed(env)
     _say_speech(env)
     manager = Manager()
     for name, command in _processes(settings).items():
         manager.add_process(name, command, env=env, cwd=str(ROOT))
-    threading.Thread(target=_announce, args=(settings, started), daemon=True).start()
+
+    def when_ready() -> None:
+        _announce(settings, started)
+        if is_known:  # what an older edition's demo lacked is added without keeping anybody waiting
+            _seed(env)
+
+    threading.Thread(target=when_ready, daemon=True).start()
     manager.loop()
     raise SystemExit(manager.returncode)
 
@@ -67,6 +75,19 @@ def _start_database(settings: Settings) -> str:
     _say("Bringing the database's schema up to date")
     migrate.upgrade(url)
     return url
+
+
+def _has_people(url: str) -> bool:
+    """Whether somebody was added before: then this is not the database's first start."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = connection.execute(text('SELECT EXISTS (SELECT FROM "user")')).scalar_one()
+    engine.dispose()
+    return bool(found)
+
+
+def _seed(env: dict[str, str]) -> None:
+    _run("-m", "flask", "--app", "app", "seed-demo", env=env)
 
 
 def _say_speech(env: dict[str, str]) -> None:

@@ -158,7 +158,7 @@ def force_complete(
     if work.state != State.WRAPPING:
         raise WrapUpRefused("not_over", "The call is not over yet: only a wrap-up can be completed.")
     actor = f"user:{supervisor_id}"
-    whose = interaction.agent_id if isinstance(work, Interaction) else work.user_id
+    whose = _whose(work)
     _complete(session, interaction, work, actor=actor, reason="completed_by_supervisor", code=code)
     events.record(
         session,
@@ -220,7 +220,7 @@ def _complete(
     code: str | None = None,
 ) -> None:
     """The time is over: what was begun or chosen until now stands."""
-    agent_id = interaction.agent_id if isinstance(work, Interaction) else work.user_id
+    agent_id = _whose(work)
     if agent_id is not None:
         _keep_begun_note(session, interaction, agent_id)
     chosen = taken_offer(session, interaction) if isinstance(work, Interaction) else work
@@ -229,6 +229,10 @@ def _complete(
     session.flush()
     _end(session, interaction, work, actor=actor, reason=reason)
     _tell(session, interaction, work, actor=actor)
+
+
+def _whose(work: Interaction | Offer) -> int | None:
+    return work.agent_id if isinstance(work, Interaction) else work.user_id
 
 
 def _end(session: Session, interaction: Interaction, work: Interaction | Offer, *, actor: str, reason: str) -> None:
@@ -297,7 +301,7 @@ def _refuse_a_wrong_time(work: Interaction | Offer) -> None:
 
 
 def _tell(session: Session, interaction: Interaction, work: Interaction | Offer, *, actor: str) -> None:
-    agent_id = interaction.agent_id if isinstance(work, Interaction) else work.user_id
+    agent_id = _whose(work)
     events.record(
         session,
         "wrap_up.done",

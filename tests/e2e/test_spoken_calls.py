@@ -26,7 +26,7 @@ from tests.e2e.spoken import Talk
 from tests.faults.calls import CALLER, assert_nothing_is_lost, read, ring_in, talk, wrap_up
 from tests.faults.conftest import house
 from tests.support.house import LINE, Agent, House
-from tests.support.in_hand import a_supervisor, does, joins, longest_silence_s, most_of, recorded
+from tests.support.in_hand import a_supervisor, does, in_conversation, joins, longest_silence_s, most_of, recorded
 from tests.telephony.local_carrier.phone import ScriptedPhone, tone
 
 __all__ = ["house"]
@@ -89,12 +89,7 @@ def spoken(voices: Voices) -> Talk:
 
 @pytest.fixture
 def ana_and_caller(house: House) -> tuple[Agent, ScriptedPhone]:
-    """A caller and Ana, who have heard each other."""
-    ana = house.agent("Ana")
-    caller = ring_in(house)
-    ana.phone.answer()
-    talk(caller, ana)
-    return ana, caller
+    return in_conversation(house)
 
 
 @pytest.fixture

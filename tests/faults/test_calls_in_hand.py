@@ -8,25 +8,12 @@ from sqlalchemy import select, update
 from app.db import unit_of_work
 from app.interactions.models import WRAP_UP_TIMEOUT, Interaction
 from app.routing.in_hand import Consult
-from tests.faults.calls import assert_nothing_is_lost, interactions, read, ring_in, talk, wrap_up
-from tests.support.house import Agent, House
-from tests.telephony.local_carrier.phone import ScriptedPhone
+from tests.faults.calls import assert_nothing_is_lost, interactions, read, talk, wrap_up
+from tests.support.house import House
+from tests.support.in_hand import does, in_conversation
 
 pytestmark = pytest.mark.timeout(300)  # processes are started again and again, on a machine that may be busy
 PATIENT_S = 60
-
-
-def in_conversation(house: House) -> tuple[Agent, ScriptedPhone]:
-    ana = house.agent("Ana")
-    caller = ring_in(house)
-    ana.phone.answer(PATIENT_S)
-    talk(caller, ana)
-    return ana, caller
-
-
-def does(agent: Agent, command: str, **body: object) -> None:
-    answer = agent.browser.post(f"/desktop/calls/{interactions()[0].id}/{command}", json=body)
-    assert answer.is_success, answer.text
 
 
 @pytest.mark.parametrize(
@@ -38,7 +25,7 @@ def does(agent: Agent, command: str, **body: object) -> None:
     ],
 )
 def test_a_warm_transfer_survives_a_power_cut_of_the_worker(house: House, cut: str) -> None:
-    ana, caller = in_conversation(house)
+    ana, caller = in_conversation(house, PATIENT_S)
     ben = house.agent("Ben")
     house.arm(worker=cut)
     with house.supervised() as crashed:
@@ -56,7 +43,7 @@ def test_a_warm_transfer_survives_a_power_cut_of_the_worker(house: House, cut: s
 
 
 def test_a_customer_sent_to_a_flow_arrives_there_after_a_power_cut(house: House) -> None:
-    ana, caller = in_conversation(house)
+    ana, caller = in_conversation(house, PATIENT_S)
     house.arm(worker="T3")
     with house.supervised() as crashed:
         does(ana, "transfer", to={"flow": "main"})
@@ -74,7 +61,7 @@ def test_a_customer_sent_to_a_flow_arrives_there_after_a_power_cut(house: House)
 
 
 def test_a_wrap_up_whose_processes_died_ends_when_they_are_back(house: House) -> None:
-    ana, caller = in_conversation(house)
+    ana, caller = in_conversation(house, PATIENT_S)
     caller.hang_up()
     house.until(lambda: interactions()[0].state == "wrapping", "the agent wraps up")
     house.kill("worker")

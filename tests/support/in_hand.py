@@ -10,12 +10,21 @@ from typing import Any
 import numpy as np
 
 from telephony.local_carrier.audio import pcm16_to_mulaw
-from tests.faults.calls import interactions, recordings_home
+from tests.faults.calls import interactions, recordings_home, ring_in, talk
 from tests.support.house import Agent, House
 from tests.support.people import a_person
-from tests.telephony.local_carrier.phone import loudness, strength
+from tests.telephony.local_carrier.phone import PATIENCE_S, ScriptedPhone, loudness, strength
 
 WINDOW = 1600  # 0.2 s
+
+
+def in_conversation(house: House, answers_within_s: float = PATIENCE_S) -> tuple[Agent, ScriptedPhone]:
+    """A caller and Ana, who have heard each other."""
+    ana = house.agent("Ana")
+    caller = ring_in(house)
+    ana.phone.answer(answers_within_s)
+    talk(caller, ana)
+    return ana, caller
 
 
 def does(agent: Agent, command: str, **body: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -25,27 +24,10 @@ from tests.faults.calls import (
     wrap_up,
 )
 from tests.support.house import LINE, Agent, House
-from tests.telephony.local_carrier.phone import ScriptedPhone, loudness, tone
+from tests.support.in_hand import does, in_conversation
+from tests.telephony.local_carrier.phone import loudness, tone
 
 pytestmark = pytest.mark.timeout(180)
-
-
-def in_conversation(house: House) -> tuple[Agent, ScriptedPhone]:
-    """A caller and Ana, who have heard each other."""
-    ana = house.agent("Ana")
-    caller = ring_in(house)
-    ana.phone.answer()
-    talk(caller, ana)
-    return ana, caller
-
-
-def does(ana: Agent, command: str, **body: Any) -> dict[str, Any]:
-    """What a button of the desktop does."""
-    call = str(interactions()[0].id)
-    answer = ana.browser.post(f"/desktop/calls/{call}/{command}", json=body)
-    assert answer.is_success, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 def test_the_agent_hangs_up_and_the_caller_is_free(house: House) -> None:

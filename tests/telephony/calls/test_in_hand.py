@@ -16,12 +16,11 @@ from tests.faults.calls import (
     assert_nothing_is_lost,
     interactions,
     read,
-    ring_in,
     talk,
     wrap_up,
 )
 from tests.support.house import Agent, House
-from tests.support.in_hand import a_supervisor, does, joins, longest_silence_s
+from tests.support.in_hand import a_supervisor, does, in_conversation, joins, longest_silence_s
 from tests.telephony.local_carrier.phone import ScriptedPhone, tone
 
 pytestmark = pytest.mark.timeout(180)
@@ -35,11 +34,7 @@ LONGEST_PAUSE_S = 2.5
 
 @pytest.fixture
 def ana_and_caller(house: House) -> tuple[Agent, ScriptedPhone]:
-    ana = house.agent("Ana")
-    caller = ring_in(house)
-    ana.phone.answer()
-    talk(caller, ana)
-    return ana, caller
+    return in_conversation(house)
 
 
 def speak(**who: tuple[ScriptedPhone, float]) -> None:

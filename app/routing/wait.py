@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.interactions.models import Interaction, Segment, State
 from app.routing.dispatch import is_free, is_live
+from app.routing.in_hand import Consult, ConsultState
 from app.routing.models import AgentSession, AgentState, Presence, Queue, QueueMember
 
 LOOK_BACK = timedelta(minutes=30)
@@ -72,7 +73,7 @@ def queue_status(session: Session, queue: Queue) -> QueueStatus:
     """What a supervisor sees of a queue."""
     count, oldest = _in_line(session, queue)
     staffed, idle = _staff(session, queue)
-    estimate = _estimate(session, queue, count + 1, staffed, idle)
+    estimate = _estimate(session, queue, count + _asking(session, queue) + 1, staffed, idle)
     low, high = spoken_range(estimate) if estimate is not None else (None, None)
     return QueueStatus(count, oldest, staffed, idle, estimate, low, high, _service_level(session, queue))
 
@@ -90,6 +91,12 @@ def _in_line(session: Session, queue: Queue) -> tuple[int, float]:
         )
     ).one()
     return row[0], max(0.0, float(row[1] or 0))
+
+
+def _asking(session: Session, queue: Queue) -> int:
+    """Agents with a customer on hold who wait for somebody of the queue, or for whom somebody of it rings."""
+    asks = Consult.state.in_((ConsultState.WAITING, ConsultState.RINGING))
+    return session.execute(select(func.count()).where(asks, Consult.queue_id == queue.id)).scalar_one()
 
 
 def _estimate(session: Session, queue: Queue, position: int, staffed: int, idle: int) -> float | None:
@@ -132,6 +139,11 @@ def spoken_range(estimate: float) -> tuple[int, int]:
 
 
 def _position(session: Session, interaction: Interaction) -> int:
+    """The place in line: 1 is next. Agents who asked the queue stand in it at the place of their customers."""
+    return 1 + _callers_ahead(session, interaction) + _askers_ahead(session, interaction)
+
+
+def _callers_ahead(session: Session, interaction: Interaction) -> int:
     mine, other = aliased(Interaction), aliased(Interaction)
     ahead = (
         select(func.count())
@@ -144,7 +156,20 @@ def _position(session: Session, interaction: Interaction) -> int:
             < tuple_(mine.counted_from, mine.virtual_start, mine.id),
         )
     )
-    return session.execute(ahead).scalar_one() + 1
+    return session.execute(ahead).scalar_one()
+
+
+def _askers_ahead(session: Session, interaction: Interaction) -> int:
+    mine, held = aliased(Interaction), aliased(Interaction)
+    began = func.coalesce(held.counted_from, func.timezone("UTC", Consult.created_at))
+    ahead = (
+        select(func.count())
+        .select_from(Consult)
+        .join(held, held.id == Consult.interaction_id)
+        .join(mine, mine.id == interaction.id)
+        .where(Consult.state == ConsultState.WAITING, Consult.queue_id == mine.queue_id, began < mine.counted_from)
+    )
+    return session.execute(ahead).scalar_one()
 
 
 def _staff(session: Session, queue: Queue) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The agents of the floor: what each does, since when, and with whom. Six queries, however many there are."""
+"""The agents of the floor: what each does, since when, and with whom. Seven queries, however many there are."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from app.accounts.entry import AGENT
 from app.accounts.models import Role, User, user_role
 from app.customers.models import Customer
 from app.interactions.models import Interaction, Segment, State
+from app.routing.consults import ROLE as CONSULT
 from app.routing.dispatch import is_live
-from app.routing.in_hand import Supervision
+from app.routing.in_hand import Consult, Supervision
 from app.routing.models import AgentSession, AgentState, Offer, OfferState, Presence, QueueMember
 from app.routing.parts import ROLE as HANDED_ON
 
@@ -161,37 +162,51 @@ def _queues_of(session: Session) -> dict[int, list[int]]:
 def _work(session: Session, agent_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
     """What each has at hand, oldest first; whoever handed a call on wraps up their own part of it."""
     mine = Interaction.agent_id.in_(agent_ids) & Interaction.state.in_(AT_WORK)
-    found = _by_agent(session.execute(_contacts(Interaction.agent_id).where(mine)))
-    for user_id, parts in _by_agent(session.execute(_parts())).items():
-        found.setdefault(user_id, []).extend(parts)
+    found = _by_agent(session.execute(_contacts().where(mine)))
+    for others in (_parts(), _asked_into()):
+        for user_id, contacts in _by_agent(session.execute(others)).items():
+            found.setdefault(user_id, []).extend(contacts)
     return found
 
 
 def _parts() -> Any:
     wraps = (Offer.role == HANDED_ON) & (Offer.state == OfferState.WRAPPING)
+    return _of_offers(State.WRAPPING, Offer.wrapping_at).where(wraps)
+
+
+def _of_offers(state: State, since: Any) -> Any:
+    """What agents have by their offers, which is not what the call itself says of its agent."""
     return (
         select(
             Offer.user_id.label("agent_id"),
             Interaction.id,
-            literal(State.WRAPPING.value).label("state"),
+            literal(state.value).label("state"),
             Interaction.channel,
             Interaction.direction,
             Offer.queue_id,
             Interaction.remote_address,
             null().label("help"),
+            (Offer.role == CONSULT).label("asked"),
             Customer.name,
-            Offer.wrapping_at.label("started_at"),
+            since.label("started_at"),
         )
         .join(Interaction, Interaction.id == Offer.interaction_id)
         .join(Customer, Customer.id == Interaction.customer_id)
-        .where(wraps)
+        .order_by(Offer.id)
     )
 
 
+def _asked_into() -> Any:
+    """Colleagues who talk in a call that is another's: they were asked into it."""
+    talks = (Offer.role == CONSULT) & (Offer.state == OfferState.ACCEPTED)
+    return _of_offers(State.ACTIVE, Consult.answered_at).join(Consult, Consult.offer_id == Offer.id).where(talks)
+
+
 def _ringing(session: Session) -> dict[int, list[dict[str, Any]]]:
-    """Whose phone rings, for what."""
-    rings = Offer.state == OfferState.PENDING
-    return _by_agent(session.execute(_contacts(Offer.user_id).join(Offer).where(rings)))
+    """Whose phone rings, for what; that of a colleague who is asked into a call, too."""
+    return _by_agent(
+        session.execute(_of_offers(State.OFFERED, Offer.created_at).where(Offer.state == OfferState.PENDING))
+    )
 
 
 def _listeners(session: Session) -> dict[str, list[dict[str, Any]]]:
@@ -208,10 +223,10 @@ def _listeners(session: Session) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _contacts(agent_id: Any) -> Any:
+def _contacts() -> Any:
     return (
         select(
-            agent_id.label("agent_id"),
+            Interaction.agent_id,
             Interaction.id,
             Interaction.state,
             Interaction.channel,
@@ -219,6 +234,7 @@ def _contacts(agent_id: Any) -> Any:
             Interaction.queue_id,
             Interaction.remote_address,
             Interaction.context["help"].label("help"),
+            literal(False).label("asked"),
             Customer.name,
             Segment.started_at,
         )
@@ -242,6 +258,7 @@ def _by_agent(rows: Iterable[Row[Any]]) -> dict[int, list[dict[str, Any]]]:
                 "number": row.remote_address,
                 "since": _iso(row.started_at),
                 "help": row.help,
+                "asked": row.asked,
             }
         )
     return found

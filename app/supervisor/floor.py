@@ -61,6 +61,7 @@ def _totals(standing: list[dict[str, Any]], people: list[dict[str, Any]]) -> dic
     oldest = [each["oldest_since"] for each in standing if each["oldest_since"]]
     return {
         "waiting": sum(each["waiting"] for each in standing),
+        "asking": sum(each["asking"] for each in standing),
         "oldest_since": min(oldest, default=None),
         "service_level": lately.service_level,
         "service_level_today": today.service_level,

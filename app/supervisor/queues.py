@@ -20,6 +20,7 @@ from app.interactions.models import Interaction, Segment, State
 from app.routing.dispatch import is_free, is_live
 from app.routing.models import AgentSession, AgentState, Offer, OfferState, Presence, Queue, QueueMember
 from app.routing.wait import HANDLING, LAST_CONTACTS, LOOK_BACK, estimate_s, spoken_range
+from app.supervisor.asking import asking_contacts, asking_counts
 
 MOST_WAITING = 200
 """Contacts told one by one; the numbers count all of them."""
@@ -55,13 +56,14 @@ def _values(tally: Tally) -> list[int]:
 def queues(session: Session) -> list[dict[str, Any]]:
     """Every queue with its numbers: docs/contracts.md, "the floor"."""
     rows = session.scalars(select(Queue).order_by(Queue.name, Queue.id)).all()
-    waits, staff = _waits(session), _staff(session)
+    waits, asking, staff = _waits(session), asking_counts(session), _staff(session)
     lately, today = tallies(session)
     handled, callbacks, none = _handle_s(session), _callbacks(session), Tally()
     return [
         _queue(
             queue,
             waits.get(queue.id, (0, None)),
+            asking.get(queue.id, 0),
             staff.get(queue.id, (0, 0, 0)),
             lately.get(queue.id, none),
             today.get(queue.id, none),
@@ -75,6 +77,7 @@ def queues(session: Session) -> list[dict[str, Any]]:
 def _queue(
     queue: Queue,
     waits: tuple[int, datetime | None],
+    asking: int,
     staff: tuple[int, int, int],
     lately: Tally,
     today: Tally,
@@ -85,7 +88,7 @@ def _queue(
     left = lately.answered + lately.abandoned
     estimate = (
         estimate_s(
-            position=waiting + 1,
+            position=waiting + asking + 1,
             idle=idle,
             staffed=staffed,
             handle_s=handle_s,
@@ -99,6 +102,7 @@ def _queue(
         "key": queue.key,
         "name": queue.name,
         "waiting": waiting,
+        "asking": asking,
         "oldest_since": oldest.isoformat() if oldest else None,
         "members": members,
         "staffed": staffed,
@@ -116,7 +120,10 @@ def _queue(
 
 
 def waiting_contacts(session: Session) -> list[dict[str, Any]]:
-    """Who waits, most urgent first: in the queue, or while a phone rings for them. At most MOST_WAITING of each."""
+    """Who waits, the longest first: in the queue, or while a phone rings for them, and colleagues who ask a queue.
+
+    At most MOST_WAITING of each.
+    """
     in_queue = _contact(select(Interaction)).where(Interaction.state == State.QUEUED)
     rings = (
         _contact(select(Interaction))
@@ -130,8 +137,8 @@ def waiting_contacts(session: Session) -> list[dict[str, Any]]:
         ),
         *session.execute(rings.limit(MOST_WAITING)),
     ]
-    found.sort(key=lambda row: row.virtual_start or row.created_at)
-    return [_contact_json(row) for row in found]
+    told = [*(_contact_json(row) for row in found), *asking_contacts(session)]
+    return sorted(told, key=lambda contact: datetime.fromisoformat(contact["since"]))
 
 
 def parked_contacts(session: Session) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ export function percent(level: number | null): string {
 }
 
 export function drawFigures({ totals, queues }: Floor): void {
-  value("waiting", String(totals.waiting));
+  value("waiting", String(totals.waiting), totals.asking ? t("+{n} asking", { n: totals.asking }) : "");
   timer("oldest", totals.oldest_since);
   value("level", percent(totals.service_level), t("{level} today", { level: percent(totals.service_level_today) }));
   value("staff", String(totals.ready), t("of {n} at work", { n: totals.staffed }));

@@ -55,6 +55,7 @@ function agentMenu(agent: Agent, button: HTMLElement): void {
 function contactParts(contact: Contact, agent: Agent): Part[] {
   const who = whoOf(contact);
   const parts: Part[] = [{ title: who }];
+  if (contact.asked) return parts;
   const talks = contact.channel === "voice" && (contact.state === "active" || contact.state === "held");
   const inside = contact.supervisors?.find((each) => each.id === page.me.id);
   if (inside) parts.push({ label: t("Leave the call"), icon: "door-exit", act: () => void act(`/supervisor/calls/${contact.interaction_id}/join`, { mode: "leave" }) });

@@ -46,7 +46,7 @@ function row(queue: Line): HTMLElement {
     "tr",
     {},
     h("th", { scope: "row", class: "clip" }, queue.admin ? h("a", { href: `/admin/queues/${queue.id}`, "data-part": "name" }, queue.name) : queue.name),
-    number(String(queue.waiting), over("waiting")),
+    number(waiting(queue), over("waiting")),
     number(queue.oldest_since ? h("span", { class: "timer", "data-since": queue.oldest_since }) : "–", over("oldest_wait_s")),
     number(percent(queue.service_level), over("service_level") || below(queue)),
     h("td", { class: "num muted wide-only" }, percent(queue.service_level_today)),
@@ -54,6 +54,12 @@ function row(queue: Line): HTMLElement {
     h("td", { class: "num muted wide-only" }, estimate(queue)),
     h("td", { class: "num muted wide-only" }, t("{answered} / {abandoned}", { answered: queue.answered_today, abandoned: queue.abandoned_today })),
   );
+}
+
+/** Callers, and beside them the colleagues who ask: they take a place, but are no customers. */
+function waiting(queue: Queue): Node | string {
+  if (!queue.asking) return String(queue.waiting);
+  return h("span", {}, String(queue.waiting), " ", h("span", { class: "faint tiny asking" }, t("+{n} asking", { n: queue.asking })));
 }
 
 function below(queue: Queue): boolean {

@@ -21,7 +21,7 @@ export class Side {
     this.parked = new Rows(byId("parked"), (contact) => contact.interaction_id, (contact) => parkedNode(contact, parkedMenu));
     rove(byId("parked"));
     this.alerts = new Rows(byId("alerts"), (alert) => String(alert.id), (alert) => alertLine(alert, see));
-    this.waiting = new Rows(byId("waiting"), (contact) => contact.interaction_id, (contact) => node(contact, openMenu));
+    this.waiting = new Rows(byId("waiting"), (contact) => contact.interaction_id, (contact) => contact.by ? askingNode(contact) : node(contact, openMenu));
     rove(byId("waiting"));
   }
 
@@ -34,7 +34,7 @@ export class Side {
     this.parked.draw(parked.map((contact) => ({ ...contact, queue: names.get(contact.queue_id ?? 0) ?? "" })));
     byId("parked-part").hidden = parked.length === 0;
     byId("waiting-none").hidden = waiting.length > 0;
-    const rest = totals.waiting - shown.length;
+    const rest = totals.waiting + totals.asking - shown.length;
     byId("waiting-more").hidden = rest <= 0;
     byId("waiting-more").textContent = t("and {n} more", { n: rest });
   }
@@ -72,6 +72,32 @@ function parkedNode(contact: Parked & { queue: string }, openMenu: (contact: Con
   );
 }
 
+/** An agent who asked the queue first: no customer, so nothing is done with them from here. */
+function askingNode(contact: Contact & { queue: string }): HTMLElement {
+  return h(
+    "li",
+    { class: nodeClass(contact) },
+    h("span", { class: "timer", "data-since": contact.since }),
+    h(
+      "span",
+      { class: "clip grow" },
+      h("span", { class: "state is-away" }, icon("headset", "icon icon-small"), t("{name} asks", { name: contact.by ?? "" })),
+      h("br"),
+      h("span", { class: "faint tiny" }, [contact.queue, t("for {name}", { name: whoOf(contact) })].filter(Boolean).join(" · ")),
+      " ",
+      ringing(contact),
+    ),
+  );
+}
+
+function nodeClass(contact: Contact): string {
+  return contact.state === "offered" ? "waiter rings" : "waiter";
+}
+
+function ringing(contact: Contact): HTMLElement | false {
+  return contact.state === "offered" && h("span", { class: "state is-ready tiny" }, icon("phone-incoming", "icon icon-small"), t("Ringing"));
+}
+
 function menuButton(contact: Contact, openMenu: (contact: Contact, button: HTMLElement) => void): HTMLElement {
   return h(
     "button",
@@ -90,13 +116,12 @@ function menuButton(contact: Contact, openMenu: (contact: Contact, button: HTMLE
 
 function node(contact: Contact & { queue: string }, openMenu: (contact: Contact, button: HTMLElement) => void): HTMLElement {
   const button = menuButton(contact, openMenu);
-  const rings = contact.state === "offered" && h("span", { class: "state is-ready tiny" }, icon("phone-incoming", "icon icon-small"), t("Ringing"));
   const callback = contact.is_callback && h("span", { class: "state is-away tiny" }, icon("phone-outgoing", "icon icon-small"), t("Callback"));
   return h(
     "li",
-    { class: contact.state === "offered" ? "waiter rings" : "waiter" },
+    { class: nodeClass(contact) },
     h("span", { class: "timer", "data-since": contact.since }),
-    h("span", { class: "clip grow" }, whoOf(contact), h("br"), h("span", { class: "faint tiny" }, contact.queue), " ", callback || "", rings),
+    h("span", { class: "clip grow" }, whoOf(contact), h("br"), h("span", { class: "faint tiny" }, contact.queue), " ", callback || "", ringing(contact)),
     button,
   );
 }

@@ -11,6 +11,10 @@ export interface Contact {
   since: string;
   priority_min?: number;
   is_callback?: boolean;
+  /** Who waits is an agent, with the customer on hold. */
+  by?: string | null;
+  /** A colleague who was asked into the call, which is another's. */
+  asked?: boolean;
   help?: { at: string; note: string | null } | null;
   supervisors?: { id: number; name: string; mode: string }[];
 }
@@ -40,6 +44,7 @@ export interface Queue {
   key: string;
   name: string;
   waiting: number;
+  asking: number;
   oldest_since: string | null;
   members: number;
   staffed: number;
@@ -66,6 +71,7 @@ export interface Alert {
 
 export interface Totals {
   waiting: number;
+  asking: number;
   oldest_since: string | null;
   service_level: number | null;
   service_level_today: number | null;

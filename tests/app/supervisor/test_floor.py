@@ -11,11 +11,14 @@ from sqlalchemy import event, select, update
 from app.db import database_now, sessions, unit_of_work
 from app.interactions.models import Interaction, State
 from app.interactions.move import move
+from app.routing import expire, transfers
 from app.routing.dispatch import dispatch
+from app.routing.in_hand import Consult
 from app.routing.models import AgentState, Offer, Queue
 from app.routing.offers import accept_offer
 from app.routing.presence import park, set_presence
 from app.supervisor.agents import STATUSES, status_of
+from app.supervisor.alerts import watch_queues
 from app.supervisor.floor import Lookout, read_floor
 from app.supervisor.queues import Tally
 from tests import factories
@@ -290,3 +293,76 @@ def test_an_offer_that_rings_at_two_phones_is_one_caller(sam: Browser, sales: in
     found = floor_of(sam)
     assert found["totals"]["waiting"] == 1 and len(found["waiting"]) == 1
     assert [each["status"] for each in found["agents"]] == ["ringing", "ringing"]
+
+
+@pytest.fixture
+def asks(app: Any, database: str) -> dict[str, Any]:
+    """Ana has Mira on hold and asks sales, where Bo is on a call; ids and names by what they are."""
+    with unit_of_work() as session:
+        sales, support = factories.queue(session, "sales"), factories.queue(session, "support")
+        factories.agent(session, "Ana", [support])
+        bo = factories.agent(session, "Bo", [sales])
+        factories.waiting_call(session, sales)
+        call = factories.waiting_call(session, support, factories.customer(session, name="Mira Chen"), waited_s=300)
+        for offer in dispatch(session):
+            accept_offer(session, offer.id)
+        transfers.ask_queue(session, call.id, call.agent_id or 0, "sales")
+        return {"sales": sales.id, "call": str(call.id), "bo": bo.id}
+
+
+def queue_of(sam: Browser, queue_id: int) -> dict[str, Any]:
+    return next(each for each in floor_of(sam)["queues"] if each["id"] == queue_id)
+
+
+def test_a_colleague_who_asks_a_queue_is_seen_waiting_and_is_no_customer(sam: Browser, asks: dict[str, Any]) -> None:
+    found = floor_of(sam)
+    [waits] = found["waiting"]
+    assert (waits["by"], waits["customer"], waits["queue_id"]) == ("Ana", "Mira Chen", asks["sales"])
+    assert waits["state"] == "queued"
+    queue = queue_of(sam, asks["sales"])
+    assert (queue["waiting"], queue["asking"], queue["oldest_since"]) == (0, 1, None)
+    assert (found["totals"]["waiting"], found["totals"]["asking"]) == (0, 1)
+    tally = dict(queue["tally"])
+    with unit_of_work() as session:
+        expire_at_once(session)
+    queue = queue_of(sam, asks["sales"])
+    assert (queue["asking"], queue["tally"], floor_of(sam)["waiting"]) == (0, tally, [])
+
+
+def expire_at_once(session: Any) -> None:
+    """The longest wait of every queue is over."""
+    session.execute(update(Consult).values(created_at=database_now(session) - timedelta(days=1)))
+    assert expire.expire_asking(session) == 1
+
+
+def test_an_alert_for_callers_does_not_count_who_asks(sam: Browser, asks: dict[str, Any]) -> None:
+    with unit_of_work() as session:
+        session.get_one(Queue, asks["sales"]).alerts = {"waiting": 1, "oldest_wait_s": 1}
+        assert watch_queues(session) == 0
+    assert floor_of(sam)["alerts"] == []
+
+
+def test_who_asks_first_is_ahead_of_a_later_caller_in_what_both_are_told(sam: Browser, asks: dict[str, Any]) -> None:
+    from app.routing.wait import queue_status, waiting
+
+    with unit_of_work() as session:
+        queue = session.get_one(Queue, asks["sales"])
+        later = factories.waiting_call(session, queue, waited_s=1)
+        sooner = factories.waiting_call(session, queue, waited_s=900)
+        assert (waiting(session, sooner).position, waiting(session, later).position) == (1, 3)
+        told = queue_status(session, queue)
+    assert queue_of(sam, asks["sales"])["estimate_min"] == [told.low_min, told.high_min]
+
+
+def test_a_colleague_who_is_asked_rings_and_talks_on_the_floor(sam: Browser, asks: dict[str, Any]) -> None:
+    with unit_of_work() as session:
+        cho = factories.agent(session, "Cho", [session.get_one(Queue, asks["sales"])])
+        [offer] = dispatch(session)
+        assert offer.user_id == cho.id
+    assert (agent_named(sam, "Cho")["status"], agent_named(sam, "Ana")["status"]) == ("ringing", "held")
+    assert floor_of(sam)["waiting"][0]["state"] == "offered"
+    with unit_of_work() as session:
+        accept_offer(session, offer.id)
+    talks = agent_named(sam, "Cho")
+    assert (talks["status"], talks["work"][0]["asked"]) == ("talking", True)
+    assert (floor_of(sam)["waiting"], queue_of(sam, asks["sales"])["asking"]) == ([], 0)

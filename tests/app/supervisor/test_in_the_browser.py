@@ -20,6 +20,7 @@ from sqlalchemy import select
 from app.accounts.models import User
 from app.db import database_now, unit_of_work
 from app.interactions.models import Interaction
+from app.routing import transfers
 from app.routing.in_hand import Supervision
 from app.routing.models import AgentSession, AgentState, Queue
 from app.routing.presence import set_presence
@@ -143,6 +144,26 @@ async def test_a_caller_who_comes_and_goes_is_seen_at_once(sam: Person, house: H
     with unit_of_work() as session:
         caller_gone(session, call.id)
     await expect(page.get_by_text("Wanda Waits")).to_have_count(0)
+
+
+async def test_a_colleague_who_asks_a_queue_waits_marked_and_nothing_is_done_with_them(
+    sam: Person, house: House
+) -> None:
+    page, queue = sam.page, sam.page.locator("#queue-rows tr").filter(has_text="Billing")
+    with unit_of_work() as session:
+        talks = select(Interaction).where(Interaction.state == "active", Interaction.channel == "voice")
+        call = session.scalars(talks.limit(1)).one()
+        name = session.get_one(User, call.agent_id).name
+        transfers.ask_queue(session, call.id, call.agent_id or 0, "q2")
+    node = page.locator("#waiting li").filter(has_text=f"{name} asks")
+    await expect(node).to_contain_text("Billing")
+    await expect(node.get_by_role("button")).to_have_count(0)
+    await expect(queue.locator("td").first).to_contain_text("+1 asking")
+    await expect(page.locator("#figure-waiting-more")).to_have_text("+1 asking")
+    with unit_of_work() as session:
+        transfers.back_out(session, call.id, call.agent_id or 0)
+    await expect(node).to_have_count(0)
+    await expect(page.locator("#figure-waiting-more")).to_have_text("")
 
 
 async def test_paused_nothing_moves_until_one_goes_on(sam: Person, house: House) -> None:

@@ -1,0 +1,45 @@
+"""The tests' own ear at a page: what is judged by it must be what was played."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.frontend.conftest import Visitor
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RATE_HZ, FRAME = 8_000, 400
+FROM_HZ, TO_HZ, SECONDS, BUSY_MS = 500, 2_500, 2.0, 1_500
+PLAY_WHILE_BUSY = """
+async ([fromHz, toHz, seconds, busyMs]) => {
+  const context = new AudioContext({ sampleRate: 48000 });
+  await context.resume();
+  const tone = new OscillatorNode(context);
+  tone.connect(context.destination);
+  const begins = context.currentTime + 0.2;
+  tone.frequency.setValueAtTime(fromHz, begins);
+  tone.frequency.linearRampToValueAtTime(toHz, begins + seconds);
+  tone.start(begins);
+  tone.stop(begins + seconds);
+  const over = new Promise((done) => (tone.onended = done));
+  await new Promise((done) => setTimeout(done, 300));
+  for (const until = performance.now() + busyMs; performance.now() < until; );
+  await over;
+}
+"""
+
+
+async def test_what_a_busy_page_plays_is_heard_once_and_in_order(visitor: Visitor) -> None:
+    person = await visitor("/phone")
+    began = await person.now()
+    await person.page.evaluate(PLAY_WHILE_BUSY, [FROM_HZ, TO_HZ, SECONDS, BUSY_MS])
+    await person.page.wait_for_timeout(200)
+    heard = (await person.heard(began)).astype(float)
+    loud = np.flatnonzero(np.abs(heard) > 1_000)
+    rising = heard[loud[0] : loud[-1] + 1]
+    assert len(rising) / RATE_HZ == pytest.approx(SECONDS, abs=0.02)
+    frames = rising[: len(rising) // FRAME * FRAME].reshape(-1, FRAME)
+    hertz = np.abs(np.fft.rfft(frames * np.hanning(FRAME))).argmax(axis=1) * RATE_HZ / FRAME
+    played = FROM_HZ + (TO_HZ - FROM_HZ) * (np.arange(len(frames)) + 0.5) * FRAME / RATE_HZ / SECONDS
+    assert np.abs(hertz - played).max() < 60

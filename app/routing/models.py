@@ -60,6 +60,10 @@ def _one_of(column: str, words: type[StrEnum]) -> str:
     return f"{column} IN (" + ",".join(f"'{word}'" for word in words) + ")"
 
 
+USUAL_PATIENCE_S = 120
+"""A queue that nobody has given limits tells supervisors when somebody has waited for so long."""
+
+
 class Queue(Base):
     """People waiting for one kind of help. Limits in seconds."""
 
@@ -116,7 +120,9 @@ class Queue(Base):
     wrap_up_mode: Mapped[str] = mapped_column(Text, default=WrapUpMode.TIMED, server_default="timed")
     service_level_target: Mapped[int] = mapped_column(default=80, server_default=text("80"))
     """Per cent of contacts to be answered within `service_level_s`."""
-    alerts: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    alerts: Mapped[dict[str, Any]] = mapped_column(
+        default=lambda: {"oldest_wait_s": USUAL_PATIENCE_S}, server_default=text("'{}'")
+    )
     """Limits that supervisors are told of: {"waiting": 5, "oldest_wait_s": 120, "service_level": 70, "staffed": 2}."""
     park_s: Mapped[int] = mapped_column(default=600, server_default=text("600"))
     """How long a call may be parked before it comes back to whoever parked it."""
@@ -224,6 +230,7 @@ class AgentState(Base):
     idle_since: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     """Longest idle goes first. A break does not better it."""
     changed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    """Since when the agent is what they are: there, on a break, away, or not responding."""
     rest_until: Mapped[datetime | None]
     """Cool-down after wrap-up, whatever queue the work came from."""
     set_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))

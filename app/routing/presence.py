@@ -162,6 +162,7 @@ def park(session: Session, user_id: int) -> None:
     """The agent did not answer: no more offers until they say that they are there (RONA)."""
     state = agent_state(session, user_id, lock=True)
     state.not_responding = True
+    state.changed_at = database_now(session)
     state.version += 1
 
 

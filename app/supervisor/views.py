@@ -27,12 +27,10 @@ bp = Blueprint("supervisor", __name__, url_prefix="/supervisor")
 @bp.get("")
 def page() -> ResponseReturnValue:
     """supervisor/floor.html with `floor` (as below), `me` and the `reasons` of breaks."""
-    is_admin = has_role(current_user, ADMIN)
     return render_template(
         "supervisor/floor.html",
         floor=_look(),
-        me={"id": current_user.id, "admin": is_admin},
-        is_admin=is_admin,
+        me={"id": current_user.id, "admin": has_role(current_user, ADMIN)},
         reasons=break_reasons(request_session()),
     )
 
@@ -42,8 +40,7 @@ def wall() -> ResponseReturnValue:
     """supervisor/wall.html: the numbers for a big screen, without customers. `?queues=1,2` shows only these."""
     asked = parse(WallForm)
     chosen = [int(each) for each in asked.queues.split(",")] if asked.queues else []
-    is_admin = has_role(current_user, ADMIN)
-    return render_template("supervisor/wall.html", floor=_look(), chosen=chosen, is_admin=is_admin)
+    return render_template("supervisor/wall.html", floor=_look(), chosen=chosen)
 
 
 @bp.get("/floor")
@@ -62,7 +59,7 @@ def why(interaction_id: uuid.UUID) -> ResponseReturnValue:
     shown = reasons(session, found)
     if wants_json():
         return jsonify(shown)
-    return render_template("supervisor/why.html", why=shown, is_admin=has_role(current_user, ADMIN))
+    return render_template("supervisor/why.html", why=shown)
 
 
 @bp.post("/agents/<int:user_id>/presence")

@@ -14,6 +14,9 @@ type Line = Agent | Group;
 
 const CHANNELS: Record<string, string> = { voice: "phone", sms: "message", email: "mail", chat: "message-circle" };
 
+const WIDE_COLUMNS = 6;
+const NARROW_COLUMNS = 4;
+
 const MODES: Record<string, string> = { listen: "ear", coach: "message-2", barge: "users-plus", take_over: "phone-incoming" };
 
 export function whoOf(contact: Contact): string {
@@ -140,8 +143,8 @@ export class AgentTable {
   }
 
   private groupRow({ group, count }: Group): HTMLElement {
-    const head = h("th", { colspan: 6, scope: "rowgroup" }, stateMark(group), h("span", { class: "num faint" }, ` ${count}`));
-    return h("tr", { class: "group" }, head);
+    const head = h("th", { colspan: NARROW_COLUMNS, scope: "rowgroup" }, stateMark(group), h("span", { class: "num faint" }, ` ${count}`));
+    return h("tr", { class: "group" }, head, h("th", { colspan: WIDE_COLUMNS - NARROW_COLUMNS, class: "wide-only" }));
   }
 
   private agentRow(agent: Agent): HTMLElement {

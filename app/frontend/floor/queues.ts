@@ -67,6 +67,7 @@ function below(queue: Queue): boolean {
 }
 
 export function estimate(queue: Queue): string {
+  if (queue.idle > queue.waiting) return t("at once");
   if (!queue.estimate_min) return queue.staffed ? "–" : t("nobody there");
   const [low, high] = queue.estimate_min;
   return low === high ? t("about {n} min", { n: low }) : t("{low}-{high} min", { low, high });

@@ -117,6 +117,17 @@ def test_a_break_counts_from_its_beginning_and_work_from_its_own(sam: Browser, a
     assert seen["reason"] == "lunch" and seen["since"] > (now - timedelta(seconds=5)).isoformat()
 
 
+def test_a_missed_call_counts_from_its_end(sam: Browser, ana: Browser) -> None:
+    with unit_of_work() as session:
+        assert ana.user_id
+        long_ago = database_now(session) - timedelta(minutes=50)
+        session.execute(update(AgentState).values(idle_since=long_ago, changed_at=long_ago))
+        park(session, ana.user_id)
+        now = database_now(session)
+    seen = agent_named(sam, "Ana")
+    assert seen["status"] == "not_responding" and seen["since"] > (now - timedelta(seconds=5)).isoformat()
+
+
 def test_service_level_counts_who_gave_up_but_not_at_once() -> None:
     asked = Tally(answered=1000, in_time=860, abandoned=60, short=10)
     assert asked.service_level == 81.9  # DOMAIN 5: 860 of 1000 + 60 - 10

@@ -398,8 +398,7 @@ async def test_an_alert_comes_by_itself_and_one_looks_after_it(sam: Person, hous
     with unit_of_work() as session:
         session.get_one(Queue, house.floor.queues["Billing"]).alerts = {"staffed": 500}
         watch_queues(session)
-    alert = page.locator("#alerts li")
-    await expect(alert).to_contain_text("at least 500 are wanted")
+    alert = page.locator("#alerts li", has_text="at least 500 are wanted")
     await alert.get_by_role("button", name="I look after it").click()
     await expect(alert).to_contain_text("Sam looks after it")
 

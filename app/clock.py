@@ -117,7 +117,7 @@ class Clock:
             return
         try:
             with unit_of_work() as session:
-                leases.fence(session, LEASE, self.token)
+                leases.fence(session, LEASE, self.token, self._lease_s)
                 found = each.run(session)
             if found and each.name == "callbacks.due":
                 crash.point("K1")

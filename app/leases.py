@@ -44,9 +44,22 @@ def acquire(session: Session, name: str, holder: str, seconds: float) -> int | N
     return row.token if row else None
 
 
-def fence(session: Session, name: str, token: int) -> None:
-    """Hold the lease's row for this transaction. Raises StaleLease when the token is no longer the newest."""
-    current = session.execute(text("SELECT token FROM lease WHERE name = :name FOR SHARE"), {"name": name}).scalar()
+FENCE = text(
+    """
+    SELECT token, set_config('idle_in_transaction_session_timeout', :idle_ms, true)
+    FROM lease WHERE name = :name FOR SHARE
+    """
+)
+
+
+def fence(session: Session, name: str, token: int, idle_s: float) -> None:
+    """Hold the lease's row for this transaction. Raises StaleLease when the token is no longer the newest.
+
+    Whoever falls asleep in the transaction (a machine that is suspended, a process that is stopped) would hold the row
+    against every successor: after `idle_s` seconds without a statement the database breaks the transaction off.
+    """
+    row = session.execute(FENCE, {"name": name, "idle_ms": str(round(idle_s * 1000))}).first()
+    current = row.token if row else None
     if current != token:
         raise StaleLease(f"lease {name}: token {token} was overtaken by {current}")
 

@@ -33,6 +33,21 @@ def test_only_one_of_two_clocks_leads(database: str) -> None:
     assert second.token is None
 
 
+def test_a_leader_that_falls_asleep_in_the_middle_of_a_tick_does_not_stop_the_clock(database: str) -> None:
+    sleeper, successor = Clock(lease_s=0.4), Clock()
+    sleeper.campaign()
+
+    def sleeps(session) -> None:
+        write_a_lease(session)
+        successor.campaign()  # waits for the row that the sleeper holds, until the database takes it away
+        assert successor.token is not None
+        session.execute(text("SELECT 1"))
+
+    sleeper.run_tick(Tick("t", 1, sleeps))
+    assert successor.token is not None
+    assert not was_written()
+
+
 def test_a_leader_that_slept_past_its_lease_writes_nothing_when_it_wakes(database: str) -> None:
     sleeper, successor = Clock(), Clock()
     sleeper.campaign()

@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 
 from tests.frontend.conftest import Visitor
+from tests.support.browser import Person
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RATE_HZ, FRAME = 8_000, 400
-FROM_HZ, TO_HZ, SECONDS, BUSY_MS = 500, 2_500, 2.0, 1_500
-PLAY_WHILE_BUSY = """
-async ([fromHz, toHz, seconds, busyMs]) => {
+FROM_HZ, TO_HZ, SECONDS = 500, 2_500, 2.0
+PLAY = """
+async ([fromHz, toHz, seconds, busyMs, others]) => {
+  for (; others > 0; others--) {
+    const other = new AudioContext();
+    new GainNode(other).connect(other.destination);
+    await other.resume();
+  }
   const context = new AudioContext({ sampleRate: 48000 });
   await context.resume();
   const tone = new OscillatorNode(context);
@@ -31,9 +37,17 @@ async ([fromHz, toHz, seconds, busyMs]) => {
 
 
 async def test_what_a_busy_page_plays_is_heard_once_and_in_order(visitor: Visitor) -> None:
-    person = await visitor("/phone")
+    await hears_the_rising_tone(await visitor("/phone"), busy_ms=1_500)
+
+
+async def test_players_that_are_silent_leave_no_holes_in_what_another_one_plays(visitor: Visitor) -> None:
+    """As a telephone's own tones have one, beside the call's."""
+    await hears_the_rising_tone(await visitor("/phone"), others=2)
+
+
+async def hears_the_rising_tone(person: Person, busy_ms: int = 0, others: int = 0) -> None:
     began = await person.now()
-    await person.page.evaluate(PLAY_WHILE_BUSY, [FROM_HZ, TO_HZ, SECONDS, BUSY_MS])
+    await person.page.evaluate(PLAY, [FROM_HZ, TO_HZ, SECONDS, busy_ms, others])
     await person.page.wait_for_timeout(200)
     heard = (await person.heard(began)).astype(float)
     loud = np.flatnonzero(np.abs(heard) > 1_000)

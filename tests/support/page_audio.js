@@ -85,15 +85,20 @@
     return tapped.get(context);
   }
 
+  const LEAP_MS = 300;
+  let behindMs = Infinity; // the sound's clock has an origin of its own
+
   async function listen(sound) {
-    const clock = { behindMs: Infinity }; // the stream's clock has an origin of its own
+    let next = -Infinity;
     for await (const piece of sound) {
       const samples = new Float32Array(piece.numberOfFrames);
       piece.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
-      const ended = (piece.timestamp + piece.duration) / 1000;
+      const [began, took] = [piece.timestamp / 1000, (1000 * piece.numberOfFrames) / piece.sampleRate];
+      if (Math.abs(began - next) > LEAP_MS) next = began; // its context began, or rested
+      heard.push({ began: next, rate: piece.sampleRate, samples });
+      behindMs = Math.min(behindMs, performance.now() - began - took);
+      next += took;
       piece.close();
-      clock.behindMs = Math.min(clock.behindMs, performance.now() - ended);
-      heard.push({ ended, clock, samples });
     }
   }
 
@@ -106,13 +111,18 @@
   };
 
   window.__now = () => performance.now();
-  // What was played since `since` (ms of __now), as base64 of 16-bit samples at 48 kHz.
+  // What was played since `since` (ms of __now) by all contexts together, as base64 of 16-bit samples at 48 kHz.
   window.__heard = (since) => {
-    const parts = heard.filter(({ ended, clock }) => ended + clock.behindMs >= since);
-    const all = new Int16Array(parts.reduce((sum, part) => sum + part.samples.length, 0));
-    let at = 0;
+    const parts = heard.filter(({ began }) => began + behindMs >= since);
+    const first = parts.reduce((least, { began }) => Math.min(least, began), Infinity);
+    const at = ({ began }) => Math.round(((began - first) * RATE) / 1000);
+    const length = ({ samples, rate }) => Math.floor((samples.length * RATE) / rate);
+    const all = new Int16Array(parts.reduce((most, part) => Math.max(most, at(part) + length(part)), 0));
     for (const part of parts) {
-      for (const sample of part.samples) all[at++] = Math.max(-1, Math.min(1, sample)) * 32767;
+      for (let i = 0, to = at(part); i < length(part); i++, to++) {
+        const sum = all[to] + 32767 * part.samples[Math.floor((i * part.rate) / RATE)];
+        all[to] = Math.max(-32768, Math.min(32767, sum));
+      }
     }
     const bytes = new Uint8Array(all.buffer);
     let text = "";

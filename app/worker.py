@@ -9,7 +9,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import procrastinate
 import structlog
@@ -25,10 +25,17 @@ from app.db import sessions
 
 log = structlog.get_logger()
 
-LOOK_AGAIN_S = 0.2
-"""A job that waited for another of its lock is announced by nobody: this is how soon it is found."""
-CREWS = {"hands": 6, "files": 2, "heavy": 1}
-"""How many jobs of each queue a worker does at a time."""
+
+class Crew(NamedTuple):
+    """How many jobs of a queue a worker does at a time, and how often it looks for one that nobody announced: a job
+    that waited for another of its lock, or for its time. For callers who wait that is soon; files have time.
+    """
+
+    hands: int
+    look_again_s: float
+
+
+CREWS = {"hands": Crew(6, 0.2), "files": Crew(2, 1.0), "heavy": Crew(1, 1.0)}
 MAX_PAUSE_S = 600
 HEARTBEAT_S = 2
 STALLED_AFTER_S = 10
@@ -98,7 +105,7 @@ async def work(url: str) -> None:
     """Run the hands and the heavy work until SIGTERM or SIGINT; jobs at hand get 20 s to finish."""
     app = job_app(url)
     async with app.open_async():
-        crews = [asyncio.create_task(_crew(app, queue, hands)) for queue, hands in CREWS.items()]
+        crews = [asyncio.create_task(_run(app, queue, crew)) for queue, crew in CREWS.items()]
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, lambda: [crew.cancel() for crew in crews])
@@ -110,14 +117,14 @@ async def work(url: str) -> None:
                 raise outcome
 
 
-async def _crew(app: procrastinate.App, queue: str, hands: int) -> None:
+async def _run(app: procrastinate.App, queue: str, crew: Crew) -> None:
     await app.run_worker_async(
         queues=[queue],
         name=queue,
-        concurrency=hands,
+        concurrency=crew.hands,
         delete_jobs="successful",
         shutdown_graceful_timeout=20,
-        fetch_job_polling_interval=LOOK_AGAIN_S,
+        fetch_job_polling_interval=crew.look_again_s,
         update_heartbeat_interval=HEARTBEAT_S,
         stalled_worker_timeout=STALLED_AFTER_S,
         install_signal_handlers=False,

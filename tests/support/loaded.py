@@ -1,5 +1,6 @@
 """Loads the house's code: what every program of it would load by itself."""
 
+import gc
 import importlib
 import pkgutil
 from types import ModuleType
@@ -26,3 +27,5 @@ def load(package: ModuleType) -> None:
 for room in (app, ivr_flows, telephony, digital_channels, recordings):
     load(room)
 usual_trust()
+gc.collect()
+gc.freeze()  # what is loaded stays: a program that looked at it in its search for garbage would copy it

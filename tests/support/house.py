@@ -11,6 +11,7 @@ house.stop("worker"); house.start("worker", crash_at="O2"); house.wait_for_crash
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import secrets
 import signal
@@ -18,6 +19,7 @@ import socket
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,7 +55,10 @@ UNASSIGNED_PORTS = (12_000, 32_000)
 
 
 class House:
-    """Processes by name: `carrier`, `web` (and `web2`, …), `worker`. Everything it starts ends with `close`."""
+    """Processes by name: `carrier`, `web` (and `web2`, …), `worker` (and `worker2`, …).
+
+    Everything it starts ends with `close`.
+    """
 
     def __init__(
         self,
@@ -61,6 +66,7 @@ class House:
         folder: Path,
         *,
         webs: int = 1,
+        workers: int = 1,
         hears: bool = False,
         flows: Path = FLOWS,
         webhook_limit_s: float = 15.0,
@@ -71,6 +77,7 @@ class House:
         self.folder = folder
         self._ports = {name: free_port() for name in ["carrier", "web", *(f"web{n}" for n in range(2, webs + 1))]}
         self.web_names = [name for name in self._ports if name != "carrier"]
+        self.worker_names = ["worker", *(f"worker{n}" for n in range(2, workers + 1))]
         self.env = {
             "VAR_DIR": str(folder / "var"),
             "DATABASE_URL": database_url,
@@ -88,7 +95,7 @@ class House:
             self.env["SPEECH_LANGUAGES"] = "tlh"  # no engine serves it, so none is loaded
         self.settings = Settings.from_env(self.env)
         self.processes: dict[str, Process] = {}
-        self._workers_started = 0
+        self._workers_started: Counter[str] = Counter()
         self._armed: set[str] = set()
         self._phones: list[ScriptedPhone] = []
         self._agents: list[Agent] = []
@@ -100,9 +107,9 @@ class House:
         try:
             self.start("carrier")
             self._own_the_line()
-            for name in [*self.web_names, "worker"]:
+            for name in [*self.web_names, *self.worker_names]:
                 self.start(name, wait=False)
-            for name in [*self.web_names, "worker"]:
+            for name in [*self.web_names, *self.worker_names]:
                 self.wait_until_ready(name)
         except BaseException:
             self.close()
@@ -120,7 +127,8 @@ class House:
         """Send everybody home, put broken processes right and finish the work at hand: ready for another test."""
         self._send_home()
         self.until(self._is_quiet, "every call is over", 30)
-        unfit = [name for name in [*self.web_names, "worker"] if name in self._armed or not self._runs(name)]
+        programs = [*self.web_names, *self.worker_names]
+        unfit = [name for name in programs if name in self._armed or not self._runs(name)]
         for name in unfit:
             if name in self.processes:
                 self.kill(name)
@@ -139,12 +147,13 @@ class House:
     def start(self, name: str, *, crash_at: str | None = None, wait: bool = True) -> None:
         """Start a process; with `crash_at` it kills itself at that point (app/crash.py)."""
         assert name not in self.processes, f"{name} runs already"
-        module = {"carrier": "app.carrier_process", "worker": "app.worker"}.get(name, "app.asgi")
+        works = name in self.worker_names
+        module = "app.carrier_process" if name == "carrier" else "app.worker" if works else "app.asgi"
         env = {**self.env, "PORT": str(self._ports.get(name, 1)), "PYTHONPATH": str(ROOT)}
         if crash_at:
             env["CRASH_AT"] = crash_at
             self._armed.add(name)
-        self._workers_started += name == "worker"
+        self._workers_started[name] += works
         self.processes[name] = Process(module, env, self._log(name))
         if name in self.web_names:
             self.front.welcome(self._ports[name])
@@ -153,8 +162,7 @@ class House:
 
     def wait_until_ready(self, name: str) -> None:
         """Wait until a process that was started can work."""
-        check = {"carrier": self._carrier_answers, "worker": self._worker_is_ready}.get(name)
-        self._until(name, check or (lambda: self._web_is_ready(name)), f"{name} is ready", READY_S)
+        self._until(name, lambda: self._is_ready(name), f"{name} is ready", READY_S)
 
     def arm(self, **crash_points: str) -> None:
         """Replace processes by ones that will kill themselves: `arm(web="W3", worker="O2")`."""
@@ -200,6 +208,13 @@ class House:
         self.processes[name].terminate()
         return self._wait_for_end(name)
 
+    def freeze(self, name: str) -> None:
+        """A process stands still as on a machine that is suspended; `thaw` wakes it."""
+        os.kill(self.processes[name].pid, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        os.kill(self.processes[name].pid, signal.SIGCONT)
+
     def wait_for_crash(self, name: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait until a process has killed itself at its crash point."""
         process = self.processes[name]
@@ -221,7 +236,7 @@ class House:
     @property
     def names(self) -> list[str]:
         """Every process that the house may run."""
-        return [*self._ports, "worker"]
+        return [*self._ports, *self.worker_names]
 
     # --- people -------------------------------------------------------------------------------------------------
 
@@ -348,14 +363,19 @@ class House:
     def _log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
+    def _is_ready(self, name: str) -> bool:
+        if name == "carrier":
+            return self._carrier_answers()
+        return self._worker_is_ready(name) if name in self.worker_names else self._web_is_ready(name)
+
     def _carrier_answers(self) -> bool:
         return _answers(f"{self.settings.twilio_api_base}/healthz")
 
     def _web_is_ready(self, name: str) -> bool:
         return _answers(f"http://127.0.0.1:{self._ports[name]}/readyz")
 
-    def _worker_is_ready(self) -> bool:
-        return self._log("worker").read_bytes().count(b"worker: ready") >= self._workers_started
+    def _worker_is_ready(self, name: str) -> bool:
+        return self._log(name).read_bytes().count(b"worker: ready") >= self._workers_started[name]
 
     def _until(self, process: str | None, condition: Callable[[], Any], what: str, timeout_s: float) -> Any:
         deadline = time.monotonic() + timeout_s

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app import jobs
-from app.callbacks.replies import understand
+from app.callbacks.replies import hold_what_it_is_about, understand
 from app.interactions.messages import receive_message
 from app.interactions.models import Message
 from digital_channels.base import InboundMessage
@@ -18,6 +18,7 @@ log = structlog.get_logger()
 
 def take(session: Session, inbound: InboundMessage) -> Message | None:
     """Keep the message on the sender's record; None when it is already there."""
+    hold_what_it_is_about(session, inbound.from_, inbound.body)
     message = receive_message(
         session,
         provider_id=inbound.provider_id,

@@ -95,7 +95,9 @@ def leave_message(room: Room, interaction_id: str) -> None:
     """A machine picked up a callback: it gets the queue's message, or the line ends."""
     with unit_of_work() as session:
         interaction = lock_interaction(session, uuid.UUID(interaction_id))
-        document = callbacks.words_for_a_machine(session, room, interaction) if interaction is not None else None
+        if interaction is None or not callbacks.met_a_machine(session, interaction):
+            return  # somebody pressed a key meanwhile
+        document = callbacks.words_for_a_machine(session, room, interaction)
         callers = legs.open_legs(session, uuid.UUID(interaction_id), "caller")
     for caller in callers:
         if document is None:

@@ -28,6 +28,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "callback_canceled": "All right, we will not call you back. Goodbye.",
         "callback_missed": "We tried to call you back and will try again. You can also call us at any time. Goodbye.",
         "callback_tried": "Hello, this is {queue}. We tried to call you back. You can call us at any time. Goodbye.",
+        "callback_no_machine": "If you hear this yourself, press 1 now to be connected.",
         "returning": "You are waiting for our call back {time}. To keep it, press 1. To wait on the line now, in your "
         "place, press 2. To cancel it, press 3. For anything else, stay on the line.",
         "returning_soon": "as soon as somebody is free",
@@ -61,6 +62,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "Hasta luego.",
         "callback_tried": "Hola, le llamamos de {queue}. Intentamos devolverle la llamada. Puede llamarnos cuando "
         "guste. Hasta luego.",
+        "callback_no_machine": "Si usted nos oye, pulse 1 ahora para hablar con nosotros.",
         "returning": "Usted espera nuestra llamada {time}. Para mantenerla, pulse 1. Para esperar ahora en la línea, "
         "en su lugar, pulse 2. Para cancelarla, pulse 3. Para otra cosa, siga en la línea.",
         "returning_soon": "en cuanto haya alguien libre",
@@ -92,6 +94,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "callback_canceled": "好的，我们不再给您回电。再见。",
         "callback_missed": "我们刚才给您回电，稍后会再次尝试。您也可以随时致电我们。再见。",
         "callback_tried": "您好，这里是{queue}。我们刚才给您回电。您可以随时致电我们。再见。",
+        "callback_no_machine": "如果您正在接听，请现在按1接通。",
         "returning": "我们将{time}给您回电。保留回电请按1，现在按原有位置排队请按2，取消回电请按3。"
         "其他事宜请不要挂机。",
         "returning_soon": "在有客服人员空闲时",

@@ -9,7 +9,7 @@ from twilio.twiml.voice_response import Gather, VoiceResponse
 
 from app.callbacks.change import cancel_callback, wait_in_its_place
 from app.callbacks.models import WAITING_FOR_A_DIAL, Callback
-from app.callbacks.rows import hold, open_for
+from app.callbacks.rows import hold_in_turn, open_for
 from app.db import database_now
 from app.interactions.models import Interaction, State
 from app.interactions.move import lock_interaction, move
@@ -44,7 +44,7 @@ def chosen(session: Session, room: Room, interaction_id: uuid.UUID, call_sid: st
     if interaction is None or leg is None or leg.interaction_id != interaction_id:
         return room.documents.goodbye("goodbye", None)
     known = open_for(session, interaction.remote_address)
-    callback = hold(session, known.id) if known else None
+    callback = hold_in_turn(session, known) if known else None
     if callback is not None and interaction.state == State.IN_FLOW:
         document = _act(session, room, interaction, callback, key)
         if document is not None:

@@ -119,8 +119,7 @@ def join_line(session: Session, interaction: Interaction, queue_id: int) -> int 
 
 
 def wait_in_its_place(session: Session, callback: Callback, interaction: Interaction) -> bool:
-    """Take the held callback's place and wait there now; False when it is not to be had."""
-    one_at_a_time(session, callback.number, callback.queue_id)
+    """Take the place of a callback that is held in turn and wait there now; False when it is not to be had."""
     if not take_up(session, callback, interaction):
         return False
     queue = session.get_one(Queue, callback.queue_id)

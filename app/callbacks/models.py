@@ -136,7 +136,7 @@ class Outcome(StrEnum):
     UNSURE = "unsure"
     """Picked up, and nobody pressed a key: a voicemail, or somebody who did not understand."""
     MACHINE = "machine"
-    """The carrier heard an answering machine or a fax."""
+    """The carrier heard an answering machine or a fax. Also noted of a try that goes on, while the message is said."""
     SNOOZED = "snoozed"
     CANCELED = "canceled"
     """By the customer's key, or by a cancel that came while it rang."""

@@ -50,6 +50,13 @@ def understand(session: Session, message: Message) -> str | None:
     return wish
 
 
+def hold_what_it_is_about(session: Session, from_address: str, body: str) -> None:
+    """Take the callback that a text is about before the text's customer: so does whoever texts somebody about one."""
+    known = open_for(session, from_address) if wish_of(body) is not None else None
+    if known is not None:
+        hold(session, known.id)
+
+
 def wish_of(body: str) -> str | None:
     """What a whole text says, whatever its case and full stops."""
     said = re.sub(r"\s+", " ", body).strip(" .!。！").upper()

@@ -9,13 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.callbacks.calendar import take_slot
 from app.callbacks.judge import Terms, may_dial, next_time, zones_of
-from app.callbacks.models import OPEN_IN_SQL, WAITING_FOR_A_DIAL, Callback, CallbackState, Kind
+from app.callbacks.models import OPEN, WAITING_FOR_A_DIAL, Callback, CallbackState, Kind
 from app.callbacks.places import place
 from app.callbacks.policy import WEEKDAYS, Policy, policy_of
 from app.callbacks.rows import go, hold, one_at_a_time, open_for, tell, waits_on_the_line
@@ -29,7 +28,6 @@ from app.routing.score import value_min
 UNCONFIRMED_FOR = timedelta(minutes=30)
 """How long a request from the web waits for its number's owner to say yes."""
 LONGEST_NOTE = 500
-OPEN_ROW = text(f"state IN ({OPEN_IN_SQL})")
 
 
 class CallbackRefused(ValueError):
@@ -84,7 +82,8 @@ def request(
     `virtual_start` keeps a place that was waited for, `kept_min` the head start that the wait had, with all that it was
     worth; otherwise `priority_min` and what the queue's value rules say of the contact count, once. `booked`: the
     window was promised before, so it is taken even where its slot is full by now. `confirmed=False` waits for the
-    number's owner. Raises CallbackRefused.
+    number's owner. What nobody has asked for themselves changes nothing of what they were promised.
+    Raises CallbackRefused.
     """
     policy = policy_of(session, queue.id)
     refuse_a_number(session, number, kind)
@@ -94,8 +93,12 @@ def request(
     now = database_now(session)
     if window is not None:
         refuse_a_window(window, now, policy)
-        if not booked:
-            take_slot(session, queue, policy, window.start, refused=slot_is_full)
+    known = open_for(session, number, queue.id)
+    if known is not None:
+        is_theirs = confirmed and kind is not Kind.ABANDON
+        return _asked_again(session, known.id, window, actor) if is_theirs else known
+    if window is not None and not booked:
+        take_slot(session, queue, policy, window.start, refused=slot_is_full)
     start, end = (window.start, window.end) if window else (now, now + timedelta(seconds=policy.life_s))
     values: dict[str, Any] = {
         "kind": kind.value,
@@ -123,9 +126,9 @@ def request(
         "facts": facts or {},
         "note": (note or "")[:LONGEST_NOTE] or None,
     }
-    callback = _insert(session, values | about)
-    if callback is None:
-        return _asked_again(session, queue, number, window, actor)
+    callback = Callback(**values, **about)
+    session.add(callback)
+    session.flush()
     shown = {"number": number, "callback_kind": kind.value, "at": window and window.start.isoformat()}
     tell(session, callback, "callback.requested", actor=actor, queue=queue.name, **shown)
     if confirmed:
@@ -223,26 +226,15 @@ def slot_is_full() -> CallbackRefused:
     return CallbackRefused("slot_full", "That time is taken by now: choose another one.")
 
 
-def _insert(session: Session, values: dict[str, Any]) -> Callback | None:
-    callback_id = session.execute(
-        insert(Callback)
-        .values(id=uuid.uuid4(), **values)
-        .on_conflict_do_nothing(index_elements=["number", "queue_id"], index_where=OPEN_ROW)
-        .returning(Callback.id)
-    ).scalar()
-    return session.get_one(Callback, callback_id) if callback_id else None
-
-
-def _asked_again(session: Session, queue: Queue, number: str, window: Window | None, actor: str) -> Callback:
+def _asked_again(session: Session, callback_id: uuid.UUID, window: Window | None, actor: str) -> Callback:
     """The open callback, moved if another time is wanted now. Nobody loses a place by asking twice."""
     from app.callbacks.change import move_callback
 
-    known = open_for(session, number, queue.id)
-    callback = hold(session, known.id) if known else None
-    if callback is None:
+    callback = hold(session, callback_id)
+    if callback is None or callback.state not in OPEN:
         raise CallbackRefused("ended", "An earlier callback has just ended: ask once more.")
     if callback.state == CallbackState.REQUESTED and window is None:
-        policy = policy_of(session, queue.id)
+        policy = policy_of(session, callback.queue_id)
         go(session, callback, CallbackState.WAITING, actor=actor, expires_at=callback.window_end)
         start_waiting(session, callback, policy, database_now(session))
     elif window is not None and callback.state in WAITING_FOR_A_DIAL and window.start != callback.window_start:

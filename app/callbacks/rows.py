@@ -1,6 +1,7 @@
 """A callback's row: how it is held, how it changes, and the story it tells.
 
-Whoever locks several rows locks the place (an interaction) first, then the callback.
+Whoever locks more than one of these takes them in this order: the turn of a number in a queue (`one_at_a_time`), the
+place (an interaction), the callback, then a slot of the calendar or the customer whom a text goes to.
 """
 
 from __future__ import annotations
@@ -36,6 +37,12 @@ def hold(session: Session, callback_id: uuid.UUID) -> Callback | None:
                 return callback
             attempt.rollback()  # gives the locks back
     raise Unsettled(f"callback {callback_id} does not keep still")
+
+
+def hold_in_turn(session: Session, known: Callback) -> Callback | None:
+    """As `hold`, for whoever may put the number's own call in the place of its callback (C-6)."""
+    one_at_a_time(session, known.number, known.queue_id)
+    return hold(session, known.id)
 
 
 def hold_if_free(session: Session, callback_id: uuid.UUID) -> Callback | None:

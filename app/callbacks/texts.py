@@ -1,6 +1,7 @@
 """What is texted about a callback: confirmation, reminder, changes, an end without a talk. Each once, by the outbox.
 
-A number that cannot be texted, or opted out, gets none: the callback itself goes on.
+A number that cannot be texted, or opted out, gets none: the callback itself goes on. Nor does one whose owner has
+forbidden calls since they asked.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.callbacks.links import link_to
 from app.callbacks.models import Callback
 from app.callbacks.policy import policy_of
+from app.callbacks.request import still_wanted
 from app.db import database_now
 from app.interactions.messages import MessageRefused, send_message
 from ivr_flows.callback_times import spoken
@@ -66,8 +68,8 @@ TEXTS: dict[str, dict[str, str]] = {
 
 
 def write(session: Session, callback: Callback, name: str, once: str, **values: object) -> bool:
-    """Text the person; the same `once` again is the same text. False when they cannot be texted."""
-    if not policy_of(session, callback.queue_id).texts:
+    """Text the person; the same `once` again is the same text. False when they cannot be texted, or forbade calls."""
+    if not policy_of(session, callback.queue_id).texts or not still_wanted(session, callback):
         return False
     body = text_of(name, callback.language, link=link_to(callback), time=when(session, callback), **values)
     try:

@@ -66,9 +66,15 @@ def picked_up(session: Session, interaction: Interaction) -> bool:
 
 
 def accept(session: Session, interaction: Interaction) -> bool:
-    """The person pressed 1: the promise is kept. False when the callback was over before."""
+    """The person pressed 1: the promise is kept. False when the callback was over before.
+
+    Whoever presses a key is no machine, whatever the carrier heard.
+    """
     callback = _of(session, interaction)
     if callback.state == CallbackState.ANSWERED:
+        tried = open_try(session, callback)
+        assert tried is not None  # or it would not be answered
+        tried.outcome = None
         outbound.customer_answered(session, interaction.id)
         go(session, callback, CallbackState.CONNECTED, actor="customer")
     return callback.state == CallbackState.CONNECTED
@@ -105,20 +111,25 @@ def nobody_spoke(session: Session, interaction: Interaction) -> bool:
     callback = _of(session, interaction)
     if callback.state != CallbackState.ANSWERED:
         return False
-    now = database_now(session)
-    end_try(session, callback, Outcome.UNSURE, now)
-    after_a_try(session, callback, Outcome.UNSURE, now)
+    _end_unheard(session, callback)
     return True
 
 
 def machine_answered(session: Session, interaction: Interaction) -> bool:
-    """The carrier heard an answering machine: the try counts. False when somebody pressed a key before."""
+    """The carrier heard an answering machine. False when somebody pressed a key before, or it was said before.
+
+    Where it gets a message the try goes on: a person who was taken for a machine hears it, and may still press 1.
+    """
     callback = _of(session, interaction)
     if not picked_up(session, interaction) or callback.state != CallbackState.ANSWERED:
         return False
-    now = database_now(session)
-    end_try(session, callback, Outcome.MACHINE, now)
-    after_a_try(session, callback, Outcome.MACHINE, now)
+    tried = open_try(session, callback)
+    if tried is None or tried.outcome is not None:
+        return False
+    tried.outcome = Outcome.MACHINE.value
+    session.flush()
+    if policy_of(session, callback.queue_id).machine != "message":
+        _end_unheard(session, callback)
     return True
 
 
@@ -134,11 +145,11 @@ def line_ended(session: Session, interaction: Interaction, end_reason: str | Non
     tried = open_try(session, callback)
     if tried is not None and tried.interaction_id == interaction.id:
         if tried.answered_at is not None:
-            outcome = Outcome.UNSURE
+            _end_unheard(session, callback)
         else:
             outcome = BY_THE_LINE.get(end_reason or "", Outcome.AGENT_GONE)
-        end_try(session, callback, outcome, now)
-        after_a_try(session, callback, outcome, now)
+            end_try(session, callback, outcome, now)
+            after_a_try(session, callback, outcome, now)
     end_place(session, interaction, "not_reached")
 
 
@@ -184,6 +195,15 @@ def end_try(session: Session, callback: Callback, outcome: Outcome, now: datetim
     tried.ended_at, tried.outcome = now, outcome.value
     session.flush()
     tell(session, callback, "callback.tried", actor="carrier", n=tried.n, outcome=outcome.value)
+
+
+def _end_unheard(session: Session, callback: Callback) -> None:
+    """Picked up, and nobody pressed 1: by a machine, as the carrier heard it, or by who knows."""
+    now = database_now(session)
+    tried = open_try(session, callback)
+    outcome = Outcome(tried.outcome) if tried is not None and tried.outcome else Outcome.UNSURE
+    end_try(session, callback, outcome, now)
+    after_a_try(session, callback, outcome, now)
 
 
 def _of(session: Session, interaction: Interaction) -> Callback:

@@ -176,10 +176,10 @@ def _open(
     tell(session, follow_up, "follow_up.opened", actor="system", reason=reason.value)
     if interaction is None:
         return
-    if policy.follow_up_text:
-        _text(session, follow_up, interaction)
     if policy.abandon_recovery and reason in (Reason.ABANDONED, Reason.MISSED):
         _call_back(session, interaction)
+    if policy.follow_up_text:
+        _text(session, follow_up, interaction)
 
 
 def _call_back(session: Session, interaction: Interaction) -> None:

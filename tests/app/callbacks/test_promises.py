@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.callbacks.change import cancel_callback, confirm_callback, move_callback, take_up
 from app.callbacks.expire import find_lost, look_at_due
 from app.callbacks.models import Callback, CallbackAttempt, CallbackState, Kind, Outcome
+from app.callbacks.no_calls import forbid
 from app.callbacks.notices import remind, tell_ends
 from app.callbacks.policy import PolicyRefused, policy_of, set_policy
 from app.callbacks.request import CallbackRefused, Window
@@ -242,6 +243,30 @@ def test_a_request_from_the_web_that_nobody_confirmed_ends_without_a_word(sessio
     look_at_due(session)
     assert (callback.state, callback.end_reason) == (CallbackState.EXPIRED, "not_confirmed")
     assert tell_ends(session) == 0
+
+
+def test_what_nobody_has_confirmed_changes_nothing_of_what_was_promised(session: Session) -> None:
+    queue = a_queue(session, per_slot=5)
+    asked = a_callback(session, queue, kind=Kind.WEB, confirmed=False)
+    for in_min in (None, 90):
+        assert a_callback(session, queue, kind=Kind.WEB, confirmed=False, in_min=in_min).id == asked.id
+        assert (asked.state, asked.local_start) == (CallbackState.REQUESTED, None), "asked twice is not confirmed"
+    assert a_callback(session, queue, kind=Kind.ABANDON).state == CallbackState.REQUESTED
+    promised = a_callback(session, queue, "+15550142031")
+    a_callback(session, queue, "+15550142031", kind=Kind.WEB, confirmed=False, in_min=90)
+    assert (promised.state, promised.local_start) == (DUE, None), "a stranger moves nobody's callback"
+
+
+def test_who_forbade_calls_after_they_asked_is_not_told_how_it_ended(session: Session) -> None:
+    queue = a_queue(session)
+    make.our_number(session)
+    callback = a_callback(session, queue)
+    pass_time(session, callback, timedelta(days=2))
+    look_at_due(session)
+    assert callback.state == CallbackState.EXPIRED
+    forbid(session, MIRA, "Said so", actor="user:1")
+    assert tell_ends(session) == 0
+    assert session.scalars(select(Message)).all() == []
 
 
 def test_their_own_call_takes_the_place(session: Session) -> None:

@@ -127,9 +127,8 @@ def tries(house: House) -> list[tuple[int, str, str | None]]:
 
 
 def place(house: House) -> Interaction:
-    return house.read(select(Interaction).where(Interaction.callback_id.is_not(None)).order_by(Interaction.created_at))[
-        -1
-    ]
+    placed = select(Interaction).where(Interaction.callback_id.is_not(None)).order_by(Interaction.created_at)
+    return house.read(placed)[-1]  # type: ignore[no-any-return]
 
 
 def ana_comes(house: House, sales: int) -> int:
@@ -278,18 +277,70 @@ def test_a_machine_gets_a_message_after_its_beep_and_a_try_is_counted(house: Hou
     for _ in range(2):
         carrier_heard(house, customer, heard)
     message, *_again = moved_to(house, customer)
-    assert "this is Sales. We tried to call you back." in message and "<Hangup" in message
+    assert "this is Sales. We tried to call you back." in message
+    customer.document = ET.fromstring(message)
+    assert customer.presses("") == "" and customer.verb("Redirect") is None, "the line ends"
     customer.phone.status("completed")
     house.work()
     assert (callback(house).state, tries(house)) == ("waiting", [(1, "agent_first", "machine")])
     assert (place(house).state, place(house).disposition_code) == ("completed", "NO_ANSWER")
 
 
+def test_a_machine_that_hangs_up_on_the_message_is_a_try_all_the_same(house: House, sales: int) -> None:
+    customer = rings_mira(house, sales, max_attempts=1)
+    customer.picks_up()
+    carrier_heard(house, customer, "machine_end_beep")
+    assert tries(house) == [(1, "agent_first", "machine")] and callback(house).state == "answered"
+    customer.phone.status("completed")
+    house.work()
+    assert (callback(house).state, callback(house).end_reason) == ("exhausted", "machine")
+
+
+@pytest.mark.parametrize("mode", ["agent_first", "customer_first"])
+def test_a_person_who_was_taken_for_a_machine_presses_1_during_the_message_and_talks(
+    house: House, sales: int, mode: str
+) -> None:
+    with unit_of_work() as session:
+        set_policy(session, sales, mode=mode)
+    asks_in_line(house)
+    ana_comes(house, sales)
+    if mode == "agent_first":
+        agent_takes_it(house)
+    customer = Customer.whose_phone_rings(house)
+    customer.picks_up()
+    carrier_heard(house, customer, "machine_end_silence")
+    customer.document = ET.fromstring(moved_to(house, customer)[0])
+    assert "press 1 now to be connected" in customer.hears()
+    message = customer.document
+    for _ in range(2):
+        customer.document = message
+        customer.presses("1")
+        assert customer.verb("Conference" if mode == "agent_first" else "Redirect") is not None
+    assert callback(house).state == "connected"
+    if mode == "customer_first":
+        house.work()
+        assert ringing(house).answer().find(".//Conference") is not None
+    customer.phone.status("completed")
+    house.work()
+    assert (callback(house).state, tries(house)) == ("completed", [(1, mode, "connected")])
+
+
+def test_the_message_does_not_move_who_pressed_1_before_it_came(house: House, sales: int) -> None:
+    customer = rings_mira(house, sales)
+    customer.picks_up()
+    heard = customer.phone.form | {"AnsweredBy": "machine_end_beep"}
+    assert house.post(customer.phone.asked["AsyncAmdStatusCallback"], heard).status_code == 204
+    customer.presses("1")
+    house.work()
+    assert moved_to(house, customer) == [], "neither the message nor a hang-up"
+    assert callback(house).state == "connected"
+
+
 def test_a_queues_own_message_is_said_to_a_machine(house: House, sales: int) -> None:
     customer = rings_mira(house, sales, machine_text="Sales called. <Call> us & win.")
     customer.picks_up()
     carrier_heard(house, customer, "machine_end_beep")
-    [say] = ET.fromstring(moved_to(house, customer)[0]).iter("Say")
+    [_how, say] = ET.fromstring(moved_to(house, customer)[0]).iter("Say")
     assert say.text == "Sales called. <Call> us & win."
 
 

@@ -1,6 +1,7 @@
 """From pressing the key to the softphone ringing with the record at hand, beside a bare ring through the carrier.
 
 Real processes, the phone protocol. "With the record": the desktop's state names the caller. Goal: p95 under 1 s.
+The first call meets processes that have never offered one and is told apart, as is the ring without the record.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from _common import database, folder, machine, percentile, show
 
 from tests.support.house import LINE, House
 
-CALLS = 12
+CALLS = 30
+"""Enough for a tail that is not the one call that finds fresh processes."""
 
 
-def key_to_ring(house: House) -> list[float]:
+def key_to_ring(house: House) -> tuple[list[float], list[float]]:
+    """Of each call: until it rang, and until the record was there as well."""
     ana = house.agent("Ana")
-    took = []
+    rang, took = [], []
     for number in range(CALLS):
         caller = house.phone(f"+1555014{2000 + number}")
         caller.dial(LINE)
@@ -25,13 +28,14 @@ def key_to_ring(house: House) -> list[float]:
         started = time.perf_counter()
         caller.press("1")
         ring = ana.phone.wait_for_ring(20)
+        rang.append(time.perf_counter() - started)
         offer = ana.state()["offer"]
         took.append(time.perf_counter() - started)
         assert offer["customer"]["number"] == f"+1555014{2000 + number}"
         caller.hang_up()
         ana.phone.wait_for("canceled", callSid=ring["callSid"])
         house.until(lambda: ana.state()["offer"] is None, "the offer is over")
-    return took
+    return rang, took
 
 
 def until_asked(house: House, caller: object) -> None:
@@ -64,10 +68,14 @@ def main() -> None:
         try:
             house.open()
             bare = bare_ring(house)
-            took = key_to_ring(house)
+            rang, took = key_to_ring(house)
         finally:
             house.close()
     show("bare ring through the carrier, p95", percentile(bare, 95) * 1000, "ms")
+    show("the first call of fresh processes, with the record", took.pop(0) * 1000, "ms")
+    rang.pop(0)
+    show("key pressed to ringing, p50", percentile(rang, 50) * 1000, "ms")
+    show("key pressed to ringing, p95", percentile(rang, 95) * 1000, "ms")
     show("key pressed to ringing with the record, p50", percentile(took, 50) * 1000, "ms")
     show("key pressed to ringing with the record, p95", percentile(took, 95) * 1000, "ms", "goal < 1000")
     show("beside the bare ring (p95)", percentile(took, 95) / percentile(bare, 95), "ratio")

@@ -9,14 +9,13 @@ from datetime import timedelta
 from sqlalchemy import and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from app.interactions.models import Interaction, Segment, State
+from app.interactions.models import Interaction, State
 from app.routing.dispatch import is_free, is_live
+from app.routing.handling import handle_s
 from app.routing.in_hand import Consult, ConsultState
 from app.routing.models import AgentSession, AgentState, Presence, Queue, QueueMember
 
 LOOK_BACK = timedelta(minutes=30)
-LAST_CONTACTS = 50
-HANDLING = (State.ACTIVE, State.HELD, State.AGENT_LOST, State.WRAPPING)
 PADDING = 1.5
 """The high end of the range: half as long again as the estimate."""
 
@@ -106,7 +105,7 @@ def _estimate(session: Session, queue: Queue, position: int, staffed: int, idle:
         position=position,
         idle=idle,
         staffed=staffed,
-        handle_s=_handle_s(session, queue),
+        handle_s=handle_s(session, queue),
         abandon_rate=_abandon_rate(session, queue),
     )
 
@@ -183,27 +182,6 @@ def _staff(session: Session, queue: Queue) -> tuple[int, int]:
     counts = select(func.count(), func.count().filter(is_free())).select_from(AgentState)
     row = session.execute(counts.join(QueueMember, QueueMember.user_id == AgentState.user_id).where(there)).one()
     return row[0], row[1]
-
-
-def _handle_s(session: Session, queue: Queue) -> float:
-    """Average handle time of the last 50 contacts of the last half hour, the queue's default before there are any."""
-    worked = func.sum(func.extract("epoch", Segment.ended_at - Segment.started_at)).label("worked")
-    recent = (
-        select(worked)
-        .join(Interaction, Interaction.id == Segment.interaction_id)
-        .where(
-            Interaction.queue_id == queue.id,
-            Interaction.state == State.COMPLETED,
-            Interaction.ended_at > func.clock_timestamp() - LOOK_BACK,
-            Segment.state.in_(HANDLING),
-        )
-        .group_by(Interaction.id)
-        .order_by(Interaction.ended_at.desc())
-        .limit(LAST_CONTACTS)
-        .subquery()
-    )
-    average = session.execute(select(func.avg(recent.c.worked))).scalar()
-    return float(queue.default_aht_s if average is None else average)
 
 
 def _abandon_rate(session: Session, queue: Queue) -> float:

@@ -18,8 +18,9 @@ from app.customers.models import Customer
 from app.db import database_now
 from app.interactions.models import Interaction, Segment, State
 from app.routing.dispatch import is_free, is_live
+from app.routing.handling import handle_s_of_all
 from app.routing.models import AgentSession, AgentState, Offer, OfferState, Presence, Queue, QueueMember
-from app.routing.wait import HANDLING, LAST_CONTACTS, LOOK_BACK, estimate_s, spoken_range
+from app.routing.wait import LOOK_BACK, estimate_s, spoken_range
 from app.supervisor.asking import asking_contacts, asking_counts
 
 MOST_WAITING = 200
@@ -58,7 +59,7 @@ def queues(session: Session) -> list[dict[str, Any]]:
     rows = session.scalars(select(Queue).order_by(Queue.name, Queue.id)).all()
     waits, asking, staff = _waits(session), asking_counts(session), _staff(session)
     lately, today = tallies(session)
-    handled, callbacks, none = _handle_s(session), _callbacks(session), Tally()
+    handled, callbacks, none = handle_s_of_all(session), _callbacks(session), Tally()
     return [
         _queue(
             queue,
@@ -264,30 +265,3 @@ def _tally(since: Any, name: str) -> list[ColumnElement[int]]:
         and_(gave_up, Interaction.ended_at - began < short),
     ]
     return [func.count().filter(each).label(f"{name}_{place}") for place, each in enumerate(conditions)]
-
-
-def _handle_s(session: Session) -> dict[int, float]:
-    """Average handle time of each queue's last 50 contacts of the last half hour."""
-    worked = (
-        select(
-            Interaction.queue_id,
-            func.sum(func.extract("epoch", Segment.ended_at - Segment.started_at)).label("worked"),
-            func.row_number()
-            .over(partition_by=Interaction.queue_id, order_by=Interaction.ended_at.desc())
-            .label("place"),
-        )
-        .join(Segment, Segment.interaction_id == Interaction.id)
-        .where(
-            Interaction.state == State.COMPLETED,
-            Interaction.ended_at > func.clock_timestamp() - LOOK_BACK,
-            Segment.state.in_(HANDLING),
-        )
-        .group_by(Interaction.id)
-        .subquery()
-    )
-    rows = session.execute(
-        select(worked.c.queue_id, func.avg(worked.c.worked))
-        .where(worked.c.place <= LAST_CONTACTS, worked.c.queue_id.is_not(None))
-        .group_by(worked.c.queue_id)
-    )
-    return {queue_id: float(average) for queue_id, average in rows if queue_id is not None}

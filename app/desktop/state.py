@@ -18,7 +18,8 @@ from app.db import database_now
 from app.desktop.hand_over import consulting, in_hand, parked_json, state_since, supervision_json
 from app.events import Event
 from app.interactions.models import Disposition, Interaction, Message, Segment, State
-from app.routing.models import AgentState, Offer, OfferState, Presence, Queue, WrapUpMode
+from app.routing.consults import ROLE as CONSULT
+from app.routing.models import TAKEN_OFFER, AgentState, Offer, OfferState, Presence, Queue, WrapUpMode
 from app.routing.parts import ROLE as HANDED_ON
 from app.routing.parts import open_part, own_work
 from app.routing.presence import Reachability, reachability
@@ -260,34 +261,50 @@ def _recent(session: Session, user_id: int) -> list[dict[str, Any]]:
 
 
 def _recent_calls(session: Session, user_id: int) -> list[dict[str, Any]]:
+    """Every call that the agent had a part in and has no more, with their own outcome of it."""
+    part = _own_parts(user_id).subquery()
     rows = session.execute(
-        select(Interaction, Disposition.label)
-        .join(Disposition, Disposition.code == Interaction.disposition_code, isouter=True)
-        .where(
-            _mine(user_id),
-            Interaction.channel == "voice",
-            Interaction.state.not_in(AT_WORK),
-            Interaction.created_at > _days_ago(),
-        )
-        .order_by(Interaction.created_at.desc())
+        select(Interaction, part.c.role, part.c.ended_at, Disposition.label)
+        .join(part, part.c.interaction_id == Interaction.id)
+        .join(Disposition, Disposition.code == part.c.disposition_code, isouter=True)
+        .where(part.c.state == OfferState.COMPLETED, Interaction.channel == "voice", Interaction.state != State.PARKED)
+        .order_by(part.c.created_at.desc())
         .limit(RECENT_MOST)
     )
     return [
         {
-            "customer_id": row.customer_id,
-            "number": row.remote_address,
+            "customer_id": call.customer_id,
+            "number": call.remote_address,
             "channel": "voice",
-            "at": row.ended_at or row.created_at,
-            "line": in_their_language(label) if label else row.state,
+            "at": ended_at or call.created_at,
+            "line": in_their_language(label) if label else _how_it_ended(call, role, user_id),
             "unanswered": False,
         }
-        for row, label in rows
+        for call, role, ended_at, label in rows
     ]
+
+
+def _how_it_ended(call: Interaction, role: str, user_id: int) -> str:
+    """For this agent: as the call did where they were its last, else by their leaving it."""
+    if call.agent_id == user_id:
+        return call.state
+    return "asked" if role == CONSULT else "handed_on"
+
+
+def _own_parts(user_id: int) -> Any:
+    """The agent's newest offer of each contact they took lately."""
+    return (
+        select(Offer)
+        .where(Offer.user_id == user_id, Offer.state.in_(TAKEN_OFFER), Offer.created_at > _days_ago())
+        .ext(distinct_on(Offer.interaction_id))
+        .order_by(Offer.interaction_id, Offer.id.desc())
+    )
 
 
 def _recent_texts(session: Session, user_id: int) -> list[dict[str, Any]]:
     wrote = select(Message.customer_id).where(Message.sent_by == user_id, Message.created_at > _days_ago())
-    spoke = select(Interaction.customer_id).where(_mine(user_id), Interaction.created_at > _days_ago())
+    part = _own_parts(user_id).subquery()
+    spoke = select(Interaction.customer_id).join(part, part.c.interaction_id == Interaction.id)
     answered = select(Message.customer_id).where(Message.sent_by.is_not(None))
     last = (
         select(Message)

@@ -290,6 +290,7 @@ class OfferState(StrEnum):
 
 
 OPEN_OFFER = (OfferState.PENDING, OfferState.ACCEPTED, OfferState.WRAPPING)
+TAKEN_OFFER = (OfferState.ACCEPTED, OfferState.WRAPPING, OfferState.COMPLETED)
 
 
 class Offer(Base):
@@ -362,6 +363,12 @@ class Offer(Base):
         Index(
             "ix_offer_taken",
             "queue_id",
+            "created_at",
+            postgresql_where=text("state IN ('accepted','wrapping','completed')"),
+        ),
+        Index(
+            "ix_offer_taken_by",
+            "user_id",
             "created_at",
             postgresql_where=text("state IN ('accepted','wrapping','completed')"),
         ),

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
+
+from sqlalchemy import select
 
 from app.db import unit_of_work
-from app.interactions.models import Disposition, Message
-from app.routing.models import Offer
+from app.interactions.models import Disposition, Interaction, Message
+from app.routing import parking, transfers
+from app.routing.models import Offer, Queue
+from app.routing.offers import accept_offer
+from app.routing.release import caller_gone, end_work
+from app.supervisor.steer import pull
 from tests import factories
 from tests.app.desktop.scenes import caller_hangs_up, ringing, talking
 
@@ -124,6 +131,64 @@ def test_the_event_id_is_a_place_to_follow_from_without_missing_anything(ana, sa
             text("SELECT count(*) FROM event WHERE interaction_id = :call"), {"call": call}
         ).scalar_one()
     assert missed == all_of_it > 0
+
+
+def test_every_call_that_one_had_a_part_in_is_among_the_recent_ones(ana, bo, sales) -> None:
+    """Ana hands Mira on to Bo, is asked by Bo about Joe, and parks Eve, whom Bo takes up."""
+    with unit_of_work() as session:
+        session.add(Disposition(code="SALE", label="Sale made"))
+    mira = handed_to(bo, talking_with("Mira", ana, sales))
+    assert [line["line"] for line in recent(ana)] == [], "she wraps up her part"
+    assert ana.post(f"/desktop/interactions/{mira}/wrap-up", {"code": "SALE"}).status_code == 200
+    assert recent(ana) == [("Mira", "Sale made")]
+    assert recent(bo) == [], "he talks still"
+    over(mira)
+    assert recent(bo) == [("Mira", "completed")]
+    joe = talking_with("Joe", bo, sales)
+    with unit_of_work() as session:
+        asked = transfers.ask_agent(session, joe, bo.user_id, ana.user_id, third=False)
+        assert accept_offer(session, asked.offer_id).won
+    assert [line["customer"]["name"] for line in state(ana)["work"]["recent"]] == ["Mira"]
+    with unit_of_work() as session:
+        transfers.back_out(session, joe, ana.user_id)
+    assert recent(ana) == [("Joe", "asked"), ("Mira", "Sale made")]
+    over(joe)
+    eve = talking_with("Eve", ana, sales)
+    with unit_of_work() as session:
+        parking.park(session, eve, ana.user_id)
+    assert recent(ana)[0] == ("Joe", "asked"), "a parked call has a row of its own"
+    with unit_of_work() as session:
+        parking.unpark(session, eve, bo.user_id)
+    assert recent(ana)[0] == ("Eve", "handed_on")
+
+
+def talking_with(name: str, who: Any, queue_id: int) -> uuid.UUID:
+    """A call that this agent and nobody else takes."""
+    with unit_of_work() as session:
+        caller = factories.customer(session, name=name)
+        call = factories.waiting_call(session, session.get_one(Queue, queue_id), caller)
+        assert accept_offer(session, pull(session, call.id, who.user_id, by=who.user_id).id).won
+        return call.id
+
+
+def handed_to(who: Any, call: uuid.UUID) -> uuid.UUID:
+    """The call's agent hands it to this one, who answers."""
+    with unit_of_work() as session:
+        transfers.to_agent(session, call, session.get_one(Interaction, call).agent_id or 0, who.user_id)
+        [offer] = session.scalars(select(Offer).where(Offer.user_id == who.user_id, Offer.state == "pending"))
+        assert accept_offer(session, offer.id).won
+    return call
+
+
+def over(call: uuid.UUID) -> None:
+    """The customer hangs up and nobody writes an outcome."""
+    with unit_of_work() as session:
+        caller_gone(session, call)
+        end_work(session, session.get_one(Interaction, call), actor="test")
+
+
+def recent(who: Any) -> list[tuple[str, str]]:
+    return [(line["customer"]["name"], line["line"]) for line in state(who)["work"]["recent"]]
 
 
 def test_a_call_of_before_is_told_by_the_words_of_its_outcome(ana, sales) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -162,6 +163,69 @@ def test_a_reload_tells_the_customer_one_moment_and_rings_the_agent_again(
     assert house.interaction().state == "active"
     house.work()
     assert participant(house, caller.call_sid)[-1]["Hold"] == "false"
+
+
+@pytest.mark.parametrize("first", ["of the room", "of the call"])
+def test_a_browser_that_died_is_known_with_the_first_word_about_its_leg(
+    house: House, caller: Caller, phone: Softphone, first: str
+) -> None:
+    """The carrier says that its leg left the conversation, and that its call ended; in either order, once or twice.
+
+    No lease has to run out first: what the customer hears is on its way within a second.
+    """
+    began = time.monotonic()
+    if first == "of the room":
+        leaves(house, phone)
+    else:
+        phone.status("completed")
+    assert house.interaction().state == "agent_lost"
+    house.work()
+    [held] = participant(house, caller.call_sid)
+    assert time.monotonic() - began < 1
+    assert "One moment" in house.post(held["HoldUrl"], caller.form).text
+    leaves(house, phone)
+    phone.status("completed")
+    house.work()
+    assert (house.interaction().state, len(participant(house, caller.call_sid))) == ("agent_lost", 1)
+
+
+@pytest.mark.parametrize("how", ["unsigned", "another's token", "of another call", "moved elsewhere"])
+def test_a_word_that_cannot_be_true_loses_no_agent(house: House, caller: Caller, phone: Softphone, how: str) -> None:
+    url, form = left_room(house, phone)
+    if how == "unsigned":
+        assert house.post(url, form, signature="").status_code == 403
+    elif how == "another's token":
+        assert house.post(url, form, token="0" * 32).status_code == 403
+    elif how == "of another call":
+        assert house.post(url, form | {"CallSid": "CA" + "7" * 32}).status_code == 204
+    else:
+        moved = {"ReasonParticipantLeft": "participant_updated_via_api", "ParticipantCallStatus": "in-progress"}
+        assert house.post(url, form | moved).status_code == 204
+    assert house.interaction().state == "active"
+
+
+def left_room(house: House, phone: Softphone) -> tuple[str, dict[str, str]]:
+    """What the carrier says when a softphone's line has died: where, and the words of docs.twilio.com."""
+    call = house.interaction().id
+    form = {
+        "StatusCallbackEvent": "participant-leave",
+        "FriendlyName": str(call),
+        "ConferenceSid": "CF" + "1" * 32,
+        "AccountSid": house.settings.twilio_account_sid,
+        "CallSid": phone.call_sid,
+        "SequenceNumber": "5",
+        "Timestamp": "Tue, 31 Aug 2027 20:00:30 +0000",
+        "ReasonParticipantLeft": "participant_hung_up",
+        "ParticipantCallStatus": "completed",
+        "Muted": "false",
+        "Hold": "false",
+        "EndConferenceOnExit": "false",
+    }
+    return f"/voice/conference/{call}", form
+
+
+def leaves(house: House, phone: Softphone) -> None:
+    assert house.post(*left_room(house, phone)).status_code == 204
 
 
 def test_being_back_twice_rings_once(house: House, caller: Caller, phone: Softphone) -> None:

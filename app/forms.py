@@ -96,7 +96,8 @@ _SENTENCES = {
 def _said(error: dict[str, Any]) -> str:
     sentence = in_their_language(_SENTENCES.get(error["type"], N_("this does not look right.")))
     blanks = error.get("ctx", {})
-    return sentence.format(**{name: flow_words(value) for name, value in blanks.items()})
+    said = sentence.format(**{name: flow_words(value) for name, value in blanks.items()})
+    return f"{said.removesuffix('..')}." if said.endswith("..") else said
 
 
 def init(app: Flask) -> None:

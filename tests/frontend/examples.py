@@ -83,12 +83,13 @@ def customer(which: str = MIRA) -> dict[str, Any]:
 def state(case: str) -> dict[str, Any]:
     """GET /desktop/state for a case: idle, ringing, call, held, wrapping, missed, off or full.
 
-    Calls in hand: ringing-consult, consult (she asked Ben), consult-waits (for a queue), consulted (Ben asked her),
+    Offers: ringing-consult, ringing-text, calling (a callback whose customer is called first).
+    Calls in hand: dialling (she calls), consult (she asked Ben), consult-waits (for a queue), consulted (Ben asked her),
     coached, parked, handed-on (her own wrap-up), supervising.
     """
-    offer = _offer(case) if case in ("ringing", "ringing-consult", "full") else None
+    offer = _offer(case) if case in ("ringing", "ringing-consult", "ringing-text", "calling", "full") else None
     in_call = ("call", "held", "wrapping", "full", "consult-rings", "consult", "consulted", "joined", "coached")
-    in_call = (*in_call, "handed-on", "consult-waits")
+    in_call = (*in_call, "handed-on", "consult-waits", "dialling")
     call = _call(case) if case in in_call else None
     status = {"ringing": "offered", "call": "interacting", "held": "interacting", "full": "interacting"}.get(case, case)
     routing = status if status in ("offered", "interacting", "wrapping") else "idle"
@@ -189,8 +190,10 @@ def _offer(case: str = "ringing") -> dict[str, Any]:
         "ring_s": 20,
         "queue": "Sales",
         "customer": customer(),
-        "why": "Said “a new plan” in the menu",
+        "why": "Said “a new plan” in the menu" if case != "ringing-text" else None,
         "waited_s": 42,
+        "calling": case == "calling",
+        "channel": "sms" if case == "ringing-text" else "voice",
     }
 
 
@@ -201,14 +204,14 @@ WRAPPING = ("wrapping", "handed-on")
 def _call(case: str) -> dict[str, Any]:
     return {
         "interaction_id": CALL,
-        "direction": "inbound",
+        "direction": "outbound" if case == "dialling" else "inbound",
         "state": "wrapping" if case in WRAPPING else "held" if case in HELD else "active",
-        "since": ago(seconds=38) if case == "held" else ago(minutes=3, seconds=12),
-        "answered_at": ago(minutes=3, seconds=12),
-        "queue": "Sales",
+        "since": _since(case),
+        "answered_at": None if case == "dialling" else ago(minutes=3, seconds=12),
+        "queue": None if case == "dialling" else "Sales",
         "customer": customer(),
         "muted": False,
-        "path": ["Welcome", "English", "Sales (said “a new plan”)"],
+        "path": [] if case == "dialling" else ["Welcome", "English", "Sales (said “a new plan”)"],
         "why": "a new plan",
         "hangup_requested": False,
         "wrap_up_ends_at": ago(seconds=-47) if case in WRAPPING else None,
@@ -223,6 +226,10 @@ def _call(case: str) -> dict[str, Any]:
     }
 
 
+def _since(case: str) -> str:
+    return ago(minutes=0 if case == "dialling" else 3, seconds={"held": 38, "dialling": 6}.get(case, 12))
+
+
 def _work_now(call: dict[str, Any] | None) -> list[dict[str, Any]]:
     if not call:
         return []
@@ -232,7 +239,7 @@ def _work_now(call: dict[str, Any] | None) -> list[dict[str, Any]]:
             "customer": call["customer"],
             "channel": "voice",
             "state": call["state"],
-            "since": call["answered_at"],
+            "since": call["answered_at"] or call["since"],
         }
     ]
 

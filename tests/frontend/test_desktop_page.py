@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, WebSocketRoute, expect
+from playwright.async_api import Locator, Page, WebSocketRoute, expect
 
 from tests.frontend import examples
 from tests.frontend.conftest import Pages, Visitor
@@ -118,6 +119,69 @@ async def test_call_that_is_only_offered_waits_for_the_agent(visitor: Visitor) -
     line.ring()
     await person.page.wait_for_timeout(300)
     assert not line.told("answer")
+
+
+async def test_text_that_is_offered_is_accepted_on_the_page_and_looks_like_a_text(
+    visitor: Visitor, pages: Pages
+) -> None:
+    line = Line()
+    person = await at_desk(visitor, "ringing-text", line=line)
+    card = person.page.get_by_role("alert")
+    await expect(card).to_contain_text("Has written")
+    assert await pictures(card) == {"message", "check"}
+    await expect(card.get_by_role("button", name="Answer")).to_have_count(0)
+    await expect(person.page.locator("#work-now")).to_contain_text("Offered")
+    assert await pictures(person.page.locator("#work-now")) == {"message"}
+    await card.get_by_role("button", name="Accept").click()
+    await until(person.page, lambda: sent(pages, "offers/12/accept") == [{}])
+    assert not line.told("answer"), "no phone is asked for it"
+
+
+async def test_card_of_a_callback_says_whom_we_call_and_has_nothing_to_answer_yet(visitor: Visitor) -> None:
+    line = Line()
+    person = await at_desk(visitor, "calling", line=line)
+    card = person.page.get_by_role("alert")
+    await expect(card).to_contain_text("Calling Mira Chen for you")
+    await expect(card).to_contain_text("You are rung when they answer.")
+    assert await pictures(card) == {"phone-outgoing"}
+    await expect(person.page.locator("#work-now")).to_contain_text("Calling them")
+    await expect(card.get_by_role("button")).to_have_text([re.compile("Decline")])
+    await person.page.keyboard.press("Control+Shift+A")
+    line.ring()
+    await person.page.wait_for_timeout(300)
+    assert not line.told("answer"), "the chord answers nothing that does not ring"
+
+
+async def test_click_on_a_number_calls_it_and_the_bar_says_that_it_rings_there(visitor: Visitor, pages: Pages) -> None:
+    line = Line()
+    person = await at_desk(visitor, "idle", OPEN_MIRA, line=line)
+    page = person.page
+    await expect(page.locator("#reach")).to_contain_text("you will ring")
+    await page.context.add_cookies([{"name": "case", "value": "dialling", "url": pages.url}])
+    await page.locator("[data-call='+15550102030']").click()
+    bar = page.locator("#call-bar")
+    await expect(bar.get_by_role("status")).to_have_text("Calling them")
+    await expect(bar).to_contain_text("Call to +1 555 010 2030")
+    await expect(bar.get_by_role("button", name="Hang up")).to_be_enabled()
+    assert sent(pages, "calls") == [{"customer_id": examples.MIRA, "number": "+15550102030"}]
+    line.ring(autoAnswer="1")
+    await until(page, lambda: line.told("answer"))
+    await page.context.add_cookies([{"name": "case", "value": "call", "url": pages.url}])
+    await page.reload()
+    await expect(bar.get_by_role("status")).to_have_text("Talking")
+
+
+async def test_second_call_is_not_made_while_one_is_at_hand(visitor: Visitor, pages: Pages) -> None:
+    person = await at_desk(visitor, "dialling", OPEN_MIRA)
+    await person.page.locator("[data-call='+15550102030']").click()
+    await expect(person.page.locator(".toast-card")).to_contain_text("Finish the call you are in first")
+    assert sent(pages, "calls") == []
+
+
+async def pictures(place: Locator) -> set[str]:
+    """The icons that stand there, by name."""
+    found = await place.locator("svg use").evaluate_all("all => all.map(each => each.getAttribute('href'))")
+    return {str(each).rpartition("#")[2] for each in found}
 
 
 async def test_decline_is_sent_once_and_the_card_goes(visitor: Visitor, pages: Pages) -> None:
@@ -371,7 +435,10 @@ async def test_closed_tab_says_goodbye(visitor: Visitor, pages: Pages) -> None:
     await until(person.page, lambda: any("/close" in path for path, _, _ in pages.config["SENT"]))  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("case", ["idle", "off", "ringing", "call", "wrapping", "missed", "full"])
+@pytest.mark.parametrize(
+    "case",
+    ["idle", "off", "ringing", "ringing-text", "calling", "dialling", "call", "wrapping", "missed", "full"],
+)
 async def test_nothing_is_cut_off_at_any_width(visitor: Visitor, case: str) -> None:
     person = await at_desk(visitor, case, OPEN_MIRA)
     await expect(person.page.locator("#line")).to_contain_text("Gave up waiting")

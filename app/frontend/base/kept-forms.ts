@@ -2,6 +2,7 @@
 import { h } from "../lib/dom.ts";
 import { Refusal, call } from "../lib/http.ts";
 import { toast } from "../lib/toast.ts";
+import { reveal } from "./folds.ts";
 
 export function keptForms(): void {
   document.addEventListener("submit", (event) => {
@@ -29,11 +30,19 @@ async function send(form: HTMLFormElement): Promise<void> {
 
 function showRefusal(form: HTMLFormElement, error: Error): void {
   const name = error instanceof Refusal ? (error.body as { error?: { field?: string } } | null)?.error?.field : undefined;
-  const field = name ? form.elements.namedItem(name) : null;
-  if (!name || !(field instanceof HTMLElement)) return toast(error.message, { error: true });
-  const words = h("p", { class: "field-error", role: "alert", id: `${field.id}-error` }, error.message.startsWith(`${name}: `) ? error.message.slice(name.length + 2) : error.message);
+  const field = name ? fieldOf(form, name) : null;
+  if (!name || !field) return toast(error.message, { error: true });
+  reveal(field);
+  const words = h("p", { class: "field-error", role: "alert", id: `${field.id || field.name}-error` }, error.message.startsWith(`${name}: `) ? error.message.slice(name.length + 2) : error.message);
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-errormessage", words.id);
-  field.closest(".field")?.append(words);
+  field.closest(".field, .setting-rows")?.append(words);
   field.focus();
+}
+
+/** The field of this name, or the first one of a list that has it (`overflow` of `overflow-0-when`, …). */
+function fieldOf(form: HTMLFormElement, name: string): HTMLInputElement | null {
+  const [list] = name.split(".");
+  const fields = [...form.elements] as HTMLInputElement[];
+  return fields.find((each) => each.name === name) ?? fields.find((each) => each.name.startsWith(`${list}-`)) ?? null;
 }

@@ -5,6 +5,7 @@ import { exactly, when } from "../lib/format.ts";
 import { csrfToken } from "../lib/http.ts";
 import { t } from "../lib/texts.ts";
 import { toast } from "../lib/toast.ts";
+import { folds } from "./folds.ts";
 import { keptForms } from "./kept-forms.ts";
 
 const GAP_PX = 6;
@@ -117,4 +118,5 @@ menusOpen();
 themeChoices();
 localTimes(document);
 flashedNews();
+folds();
 keptForms();

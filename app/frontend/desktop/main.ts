@@ -23,7 +23,7 @@ import { RingCard } from "./ring-card.ts";
 import { searchBox } from "./search.ts";
 import { soundDialog } from "./sound-dialog.ts";
 import { TransferDialog, type TransferChoice } from "./transfer-dialog.ts";
-import type { Call, DesktopState, LiveEvent, Me, Reachability } from "./types.ts";
+import { isCall, type Call, type DesktopState, type LiveEvent, type Me, type Reachability } from "./types.ts";
 import { WorkList } from "./work-list.ts";
 import { WrapUp } from "./wrap-up.ts";
 
@@ -144,7 +144,7 @@ function ring(wanted: boolean): void {
   const { customer, why, queue } = state.offer;
   const who = customer.name ?? (customer.number ? phoneNumber(customer.number) : t("Number withheld"));
   void ringer
-    .start({ title: t("{who} is calling", { who }), body: [why, queue].filter(Boolean).join(" · ") })
+    .start({ title: isCall(state.offer) ? t("{who} is calling", { who }) : t("{who} has written", { who }), body: [why, queue].filter(Boolean).join(" · ") })
     .then((heard) => {
       if (!heard) toast(t("Click anywhere on this page, then you can hear it ring."), { error: true });
     });
@@ -289,8 +289,8 @@ async function act(path: string, body: unknown): Promise<boolean> {
 function answer(): void {
   if (!state.offer || state.offer.calling || answering === state.offer.id) return;
   answering = state.offer.id;
-  const { customer, channel, id } = state.offer;
-  if (channel && channel !== "voice") void act(`/desktop/offers/${id}/accept`, {}).then(refreshSoon);
+  const { customer, id } = state.offer;
+  if (!isCall(state.offer)) void act(`/desktop/offers/${id}/accept`, {}).then(refreshSoon);
   else phone.answer();
   draw();
   if (record.customerId !== customer.id) openRecord(customer.id);

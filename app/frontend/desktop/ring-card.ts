@@ -1,8 +1,9 @@
-/** A call that is offered: who, why, how long they waited, how long is left. Floats over the record and never takes the focus. */
+/** A call or a text that is offered: who, why, how long they waited, how long is left. Floats over the record and never takes the focus. */
+import { channelIcon } from "../lib/channels.ts";
 import { byId, h, icon, show } from "../lib/dom.ts";
 import { duration, phoneNumber } from "../lib/format.ts";
 import { t } from "../lib/texts.ts";
-import type { Offer } from "./types.ts";
+import { isCall, type Offer } from "./types.ts";
 
 export interface RingActions {
   answer: () => void;
@@ -45,13 +46,13 @@ export class RingCard {
       h(
         "div",
         { class: offer.calling ? "ring-pulse is-still" : "ring-pulse", "aria-hidden": "true" },
-        icon(offer.calling ? "phone-outgoing" : "phone-incoming", "icon icon-large"),
+        icon(pictureOf(offer), "icon icon-large"),
       ),
       h(
         "div",
         { class: "grow" },
         h("p", { class: "ring-who clip" }, offer.calling ? t("Calling {who} for you", { who }) : who),
-        h("p", { class: "ring-why" }, offer.calling ? t("You are rung when they answer.") : (why ?? t("Calling"))),
+        h("p", { class: "ring-why" }, offer.calling ? t("You are rung when they answer.") : (why ?? (isCall(offer) ? t("Calling") : t("Has written")))),
         h("p", { class: "muted small num" }, customer.name ? `${number} · ${facts}` : facts),
       ),
       h(
@@ -69,7 +70,7 @@ export class RingCard {
           t("Decline"),
           h("span", { class: "chord", "aria-hidden": "true" }, "⇧R"),
         ),
-        offer.calling ? null : this.answerButton(),
+        offer.calling ? null : this.answerButton(isCall(offer)),
       ),
       h("div", { class: "deadline", title: t("Time left to answer") }, bar),
     );
@@ -80,7 +81,7 @@ export class RingCard {
     );
   }
 
-  private answerButton(): HTMLElement {
+  private answerButton(call: boolean): HTMLElement {
     return h(
       "button",
       {
@@ -90,9 +91,14 @@ export class RingCard {
         "aria-keyshortcuts": "Control+Shift+A",
         onclick: this.actions.answer,
       },
-      icon("phone-filled"),
-      t("Answer"),
+      icon(call ? "phone-filled" : "check"),
+      call ? t("Answer") : t("Accept"),
       h("span", { class: "chord", "aria-hidden": "true" }, "⇧A"),
     );
   }
+}
+
+function pictureOf(offer: Offer): string {
+  if (!isCall(offer)) return channelIcon(offer.channel ?? "");
+  return offer.calling ? "phone-outgoing" : "phone-incoming";
 }

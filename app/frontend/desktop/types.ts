@@ -39,9 +39,14 @@ export interface Offer {
   role?: "primary" | "consult";
   /** A callback: the customer is called first, and the agent is kept free until they answer. Nothing rings yet. */
   calling?: boolean;
-  /** All but `voice` is taken on the page, not with the phone. */
+  /** A call where it is missing. */
   channel?: string;
   handed?: Handed | null;
+}
+
+/** Whether it rings; all else is taken on the page, not with the phone. */
+export function isCall({ channel }: Offer): boolean {
+  return !channel || channel === "voice";
 }
 
 /** What the agent who handed the call on had to say. */

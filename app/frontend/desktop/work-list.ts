@@ -1,11 +1,11 @@
 /** The left column: what is with me now, and whom I dealt with lately. */
+import { channelIcon } from "../lib/channels.ts";
 import { byId, h, icon } from "../lib/dom.ts";
 import { exactly, phoneNumber, whenShort } from "../lib/format.ts";
 import { mark, t } from "../lib/texts.ts";
 import { drawTimers } from "./clock.ts";
-import type { Customer, DesktopState, Offer, Parked, RecentItem, WorkItem } from "./types.ts";
+import { isCall, type Customer, type DesktopState, type Offer, type Parked, type RecentItem, type WorkItem } from "./types.ts";
 
-const CHANNEL_ICONS: Record<string, string> = { voice: "phone", sms: "message", email: "mail", chat: "message-circle" };
 const STATE_LOOK: Record<string, string> = {
   active: "is-ready",
   held: "is-busy",
@@ -20,6 +20,8 @@ const CALL_ENDS: Record<string, string> = {
   voicemail: mark("Left a message"),
   failed: mark("Could not be connected"),
   canceled: mark("Canceled"),
+  handed_on: mark("Handed on"),
+  asked: mark("You were asked"),
 };
 
 export class WorkList {
@@ -79,13 +81,12 @@ export class WorkList {
   }
 
   private offerRow(offer: Offer, openId: string | null): HTMLElement {
-    return this.row(
-      offer.customer,
-      openId,
-      icon("phone-incoming", "icon is-ready"),
-      h("span", { class: "is-ready" }, t("Ringing")),
-      null,
-    );
+    const [picture, word] = !isCall(offer)
+      ? [channelIcon(offer.channel ?? ""), t("Offered")]
+      : offer.calling
+        ? ["phone-outgoing", t("Calling them")]
+        : ["phone-incoming", t("Ringing")];
+    return this.row(offer.customer, openId, icon(picture, "icon is-ready"), h("span", { class: "is-ready" }, word), null);
   }
 
   private nowRow(item: WorkItem, openId: string | null): HTMLElement {
@@ -96,7 +97,7 @@ export class WorkList {
     return this.row(
       item.customer,
       openId,
-      icon(CHANNEL_ICONS[item.channel] ?? "point", `icon ${STATE_LOOK[item.state] ?? ""}`),
+      icon(channelIcon(item.channel), `icon ${STATE_LOOK[item.state] ?? ""}`),
       timer,
       null,
     );
@@ -107,7 +108,7 @@ export class WorkList {
     const row = this.row(
       item.customer,
       openId,
-      icon(CHANNEL_ICONS[item.channel] ?? "point"),
+      icon(channelIcon(item.channel)),
       at,
       item.channel === "voice" ? t(CALL_ENDS[item.line] ?? item.line) : item.line,
     );

@@ -1,4 +1,5 @@
 /** The agents as rows: found by name, state and queue, in groups by state or in the order of a column. */
+import { channelIcon } from "../lib/channels.ts";
 import { byId, h, icon } from "../lib/dom.ts";
 import { phoneNumber } from "../lib/format.ts";
 import { t } from "../lib/texts.ts";
@@ -11,8 +12,6 @@ interface Group {
   count: number;
 }
 type Line = Agent | Group;
-
-const CHANNELS: Record<string, string> = { voice: "phone", sms: "message", email: "mail", chat: "message-circle" };
 
 const WIDE_COLUMNS = 6;
 const NARROW_COLUMNS = 4;
@@ -182,7 +181,7 @@ export class AgentTable {
     return h(
       "span",
       { class: "contact clip" },
-      icon(CHANNELS[contact.channel] ?? "point", "icon icon-small"),
+      icon(channelIcon(contact.channel), "icon icon-small"),
       whoOf(contact),
       queue && h("span", { class: "faint" }, ` ${queue}`),
       ...(contact.supervisors ?? []).map((each) =>

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 
 from _common import machine, show
@@ -136,7 +137,7 @@ def with_callbacks() -> bool:
             {QUEUE: Rules(QUEUE, method="skills")},
             _callers(seed),
             callback_over_s=60,
-            unanswered=lambda call, draw=chance: draw.random() < 0.2,
+            unanswered=partial(_is_one_of_five, chance),
         ).run()
         overtaken += outcome.overtakings
         beyond += outcome.dials_beyond_free_agents
@@ -146,6 +147,10 @@ def with_callbacks() -> bool:
     show("callbacks that overtook or were overtaken", overtaken, "calls", "goal 0")
     show("dials beyond free agents", beyond, "calls", "goal 0")
     return clean and dials > 0
+
+
+def _is_one_of_five(chance: Random, call: Call) -> bool:
+    return chance.random() < 0.2
 
 
 if __name__ == "__main__":

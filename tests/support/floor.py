@@ -48,7 +48,8 @@ SPREAD = (
     ("agent_lost", 1),
     ("offline", 17),
 )
-"""How many agents do what: 200."""
+"""How many of two hundred agents do what; a smaller floor has its share of each state (from fifty on: of every one)."""
+ALL_AGENTS = sum(count for _, count in SPREAD)
 AT_WORK = {"talking": "active", "held": "held", "wrapping": "wrapping", "agent_lost": "agent_lost"}
 
 
@@ -61,7 +62,7 @@ class Furnished:
     by_status: dict[str, list[str]] = field(default_factory=dict)
 
 
-def furnish(session: Session, *, agents: int = 200, waiting: int = 14, past: int = 400) -> Furnished:
+def furnish(session: Session, *, agents: int = ALL_AGENTS, waiting: int = 14, past: int = 400) -> Furnished:
     """Everything that `SPREAD` names, the same each time."""
     dice = random.Random(7)
     made, now = Furnished(), database_now(session)
@@ -91,9 +92,12 @@ def furnish(session: Session, *, agents: int = 200, waiting: int = 14, past: int
 
 def _people(session: Session, made: Furnished, count: int, role_id: int) -> list[tuple[str, str]]:
     """The agents with their role, as (name, what they do)."""
-    names = (f"{first} {last}" for last, first in itertools.product(LAST, FIRST))
-    statuses = itertools.cycle([status for status, count in SPREAD for _ in range(count)])
-    people = list(itertools.islice(zip(names, statuses, strict=False), count))
+    names = [f"{first} {last}" for last, first in itertools.product(LAST, FIRST)][
+        :: max(1, ALL_AGENTS // max(1, count))
+    ]
+    shares = [(status, -(-of_all * count // ALL_AGENTS)) for status, of_all in SPREAD]
+    statuses = [status for status, share in shares for _ in range(share)]
+    people = list(zip(names, statuses, strict=False))[:count]
     users = [
         User(email=f"a{number}@example.test", name=name, active=True, fs_uniquifier=uuid.uuid4().hex)
         for number, (name, _) in enumerate(people)

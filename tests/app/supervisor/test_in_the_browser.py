@@ -1,4 +1,4 @@
-"""The floor in a real Chromium, with two hundred agents on the real tables and the real push."""
+"""The floor in a real Chromium, with as many agents as two hundred on the real tables and the real push."""
 
 from __future__ import annotations
 
@@ -60,9 +60,18 @@ class House:
 
 
 @pytest.fixture
-def house(app: Any, far_side: Any) -> Iterator[House]:
+def agents() -> int:
+    """How many work on the floor: some in every state, which is enough for most tests."""
+    return 50
+
+
+TWO_HUNDRED = pytest.mark.parametrize("agents", [200])
+
+
+@pytest.fixture
+def house(app: Any, far_side: Any, agents: int) -> Iterator[House]:
     with unit_of_work() as session:
-        floor = furnish(session)
+        floor = furnish(session, agents=agents)
         people = {
             name: factories.user(session, name, [role]) for name, role in (("Sam", "supervisor"), ("Alma", "admin"))
         }
@@ -106,6 +115,7 @@ async def shown(page: Page) -> list[str]:
     return [text.strip() for text in await page.locator("#agent-rows tr.agent th").all_text_contents()]
 
 
+@TWO_HUNDRED
 async def test_what_an_agent_does_is_seen_within_a_second(sam: Person, house: House) -> None:
     page, waits = sam.page, []
     for name in house.floor.by_status["ready"][10:15]:
@@ -118,6 +128,7 @@ async def test_what_an_agent_does_is_seen_within_a_second(sam: Person, house: Ho
     assert median(waits) < SEEN_WITHIN_S, f"seen after {waits} s"
 
 
+@TWO_HUNDRED
 async def test_a_whole_shift_that_changes_at_once_is_seen_within_a_second(sam: Person, house: House) -> None:
     page, ready = sam.page, house.floor.by_status["ready"]
     await page.get_by_role("button", name="Name", exact=True).click()
@@ -166,6 +177,7 @@ async def test_a_colleague_who_asks_a_queue_waits_marked_and_nothing_is_done_wit
     await expect(page.locator("#figure-waiting-more")).to_have_text("")
 
 
+@TWO_HUNDRED
 async def test_paused_nothing_moves_until_one_goes_on(sam: Person, house: House) -> None:
     page, name = sam.page, house.floor.by_status["ready"][1]
     await page.get_by_role("button", name="Pause").click()
@@ -180,6 +192,7 @@ async def test_paused_nothing_moves_until_one_goes_on(sam: Person, house: House)
     await expect(row(page, name)).to_contain_text("On a break")
 
 
+@TWO_HUNDRED
 async def test_two_hundred_agents_are_found_and_sorted(sam: Person, house: House) -> None:
     page = sam.page
     await expect(page.locator("#agent-count")).to_have_text("200 of 200")
@@ -202,6 +215,7 @@ async def test_two_hundred_agents_are_found_and_sorted(sam: Person, house: House
     await expect(page.locator("#agent-none")).to_be_visible()
 
 
+@TWO_HUNDRED
 async def test_every_state_has_its_word_and_icon_beside_the_colour(sam: Person) -> None:
     marks = sam.page.locator("#agent-rows tr.agent td .state")
     assert await marks.count() == 200
@@ -232,6 +246,7 @@ async def test_the_menu_of_an_agent_is_used_by_keyboard_and_can_be_undone(sam: P
         assert session.get_one(AgentState, house.floor.agents[name]).presence == "available"
 
 
+@TWO_HUNDRED
 async def test_arrows_go_from_agent_to_agent(sam: Person) -> None:
     page = sam.page
     stops = page.locator("#agent-rows [data-part=menu]")
@@ -243,6 +258,7 @@ async def test_arrows_go_from_agent_to_agent(sam: Person) -> None:
     await expect(stops.nth(199)).to_be_focused()
 
 
+@TWO_HUNDRED
 async def test_the_focus_stays_when_the_rows_change(sam: Person, house: House) -> None:
     page, name = sam.page, house.floor.by_status["ready"][3]
     stop = row(page, name).get_by_role("button")
@@ -418,6 +434,7 @@ async def test_the_wallboard_follows_and_names_no_customer(chrome: Browser, hous
     await person.leaves()
 
 
+@TWO_HUNDRED
 @pytest.mark.parametrize("width", [1440, 390])
 async def test_no_page_is_wider_than_its_window_nor_has_serious_barriers(
     chrome: Browser, house: House, width: int

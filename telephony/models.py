@@ -81,7 +81,7 @@ class FlowSession(Base):
     twiml: Mapped[str] = mapped_column(Text)
     """What was answered for this step: a repeated or late webhook gets it again."""
     wait: Mapped[dict[str, Any] | None]
-    """While the caller waits in a queue with a wait flow of its own: that small flow's state."""
+    """While the caller waits in a queue with a wait flow of its own: its state, and the numbers it was shown."""
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 

@@ -2,7 +2,8 @@
 
 The small flow has an engine's state beside the caller's place. Each round of the queue's loop is one step of it: what
 it says, or one question; then the round's own address comes back with the answer. The wait itself stays ours: whether
-an agent rings, and when the limit is reached, is looked at before every round.
+an agent rings, and when the limit is reached, is looked at before every round. Nobody is told a later place or a longer wait
+than before: the small flow is shown none.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ log = structlog.get_logger()
 
 QUIET = (NodeEntered, FlowEnded, CallerLeft)
 """Facts of every round that would drown the timeline."""
+TELLABLE = ("position", "low_min", "high_min")
 
 
 def next_round(
@@ -48,9 +50,10 @@ def next_round(
     if entering is None or place.flow is None:
         return None
     try:
-        names = _queue_names(place, here, interaction) | {"callback": is_offered(session, interaction, here)}
+        may_tell = _never_worse(here, _told(session, place))
+        names = _queue_names(place, may_tell, interaction) | {"callback": is_offered(session, interaction, here)}
         step = _step(session, room, place, entering, names, answer)
-        return _performed(session, room, place, entering, step)
+        return _performed(session, room, place, entering, step, may_tell)
     except FlowError as error:
         log.error("wait_flow.unusable", flow=entering.wait_flow, why=str(error)[:300])
         return None
@@ -102,7 +105,9 @@ def _refused(step: engine.Step, place: Place, flows: engine.FlowLookup) -> engin
     return step
 
 
-def _performed(session: Session, room: Room, place: Place, entering: EnterQueue, step: engine.Step) -> str | None:
+def _performed(
+    session: Session, room: Room, place: Place, entering: EnterQueue, step: engine.Step, may_tell: Waiting
+) -> str | None:
     is_repeat = (kept := _kept(session, place)) is not None and kept.step == step.state.step
     if is_repeat:
         return _rendered(room, place, step)
@@ -111,7 +116,7 @@ def _performed(session: Session, room: Room, place: Place, entering: EnterQueue,
     for number, one in done_once:
         if not isinstance(one, RequestCallback):
             steps.perform_once(session, place, one, f"wait:{place.interaction_id}:{step.state.step}:{number}")
-    _keep(session, place, step.state)
+    _keep(session, place, step.state, may_tell)
     agreed = next((one for _, one in done_once if isinstance(one, RequestCallback)), None)
     if agreed is not None:
         return steps.agree_in_line(session, room, place, agreed, step.instructions)
@@ -138,14 +143,32 @@ def _queue_names(place: Place, here: Waiting, interaction: Interaction) -> dict[
     }
 
 
+def _never_worse(here: Waiting, told: Mapping[str, int]) -> Waiting:
+    """Place and minutes, none of them later or longer than what this wait's small flow was shown before."""
+    known = {name: number for name in TELLABLE if (number := getattr(here, name))}
+    return replace(here, **{name: min(number, told.get(name, number)) for name, number in known.items()})
+
+
 def _kept(session: Session, place: Place) -> State | None:
     """The small flow's state of this wait; one of an earlier wait of the call does not count."""
+    kept = _row(session, place)
+    return State.from_json(kept["state"]) if kept else None
+
+
+def _told(session: Session, place: Place) -> dict[str, int]:
+    """The least numbers that were shown in this wait."""
+    told: dict[str, int] = _row(session, place).get("told", {})
+    return told
+
+
+def _row(session: Session, place: Place) -> dict[str, Any]:
     kept = session.scalar(select(FlowSession.wait).where(FlowSession.interaction_id == place.interaction_id))
-    return State.from_json(kept["state"]) if kept and kept["of"] == place.step else None
+    return kept if kept and kept["of"] == place.step else {}
 
 
-def _keep(session: Session, place: Place, state: State) -> None:
-    kept = {"of": place.step, "state": state.to_json()}
+def _keep(session: Session, place: Place, state: State, may_tell: Waiting) -> None:
+    shown = {name: number for name in TELLABLE if (number := getattr(may_tell, name))}
+    kept = {"of": place.step, "state": state.to_json(), "told": _told(session, place) | shown}
     session.execute(update(FlowSession).where(FlowSession.interaction_id == place.interaction_id).values(wait=kept))
 
 

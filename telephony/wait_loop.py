@@ -30,7 +30,7 @@ class Place:
 class Told:
     """What the caller was told last and when (seconds since the epoch); `at` 0: nothing yet.
 
-    `high_min` is the longest wait as it was spoken: nothing longer is ever told.
+    `low_min` and `high_min` are the wait as it was spoken: nothing longer is ever told.
     """
 
     at: int = 0
@@ -40,11 +40,12 @@ class Told:
     offered: bool = False
     callback: bool = False
     """A call back was offered: the key for it is taken from now on."""
+    low_min: int = 0
 
     @classmethod
     def from_query(cls, query: Mapping[str, str], now: int) -> Told:
         """Read it back from the loop's address; anything unreadable counts as not told."""
-        numbers = [_number(query.get(name)) for name in ("at", "position", "high", "began")]
+        numbers = [_number(query.get(name)) for name in ("at", "position", "high", "began", "low")]
         return cls(
             numbers[0],
             numbers[1],
@@ -52,6 +53,7 @@ class Told:
             numbers[3] or now,
             query.get("offered") == "1",
             query.get("callback") == "1",
+            numbers[4],
         )
 
     def to_query(self) -> dict[str, str]:
@@ -59,6 +61,7 @@ class Told:
             "at": str(self.at),
             "position": str(self.position),
             "high": str(self.high_min),
+            "low": str(self.low_min),
             "began": str(self.began),
             "offered": "1" if self.offered else "0",
             "callback": "1" if self.callback else "0",
@@ -105,22 +108,23 @@ def announce(place: Place, told: Told, now: int, telling: Telling | None = None)
     telling = telling or Telling()
     wanted = telling.announcements
     phrases: list[tuple[str, dict[str, int]]] = []
-    at, position, high = told.at, told.position, told.high_min
+    at, position, low, high = told.at, told.position, told.low_min, told.high_min
     if place.position > 1 and _is_time(place, told, now, wanted.every_s):
         better = told.position == 0 or place.position <= told.position
         if better and wanted.position:
             phrases.append(_position(place.position, telling.position_to))
             position = place.position
-        name, minutes = _wait(place.low_min or 1, place.high_min or 1)
+        shortest = place.low_min or 1
+        name, minutes = _wait(min(shortest, low or shortest), place.high_min or 1)
         if wanted.wait and place.high_min is not None and (told.high_min == 0 or minutes["high"] <= told.high_min):
             phrases.append((name, minutes))
-            high = minutes["high"]
+            low, high = minutes.get("low", 1), minutes["high"]
         at = now if phrases else told.at
     offered, callback = told.offered, told.callback
     if phrases or now - told.began >= OFFER_MESSAGE_AFTER_S:
         phrases.extend(_offers(telling, told))
         offered, callback = True, callback or bool(telling.callback_key)
-    return Announcement(tuple(phrases), Told(at, position, high, told.began, offered, callback))
+    return Announcement(tuple(phrases), Told(at, position, high, told.began, offered, callback, low))
 
 
 def _offers(telling: Telling, told: Told) -> Iterator[tuple[str, dict[str, int]]]:

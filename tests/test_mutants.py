@@ -19,6 +19,11 @@ def test_a_mutant_finds_its_place_once_and_its_test_is_there(mutant: Mutant) -> 
     assert (ROOT / mutant.test.split()[0].split("::")[0]).is_file()
 
 
+def test_every_invariant_of_routing_and_callbacks_has_a_mutant() -> None:
+    wanted = {f"A-{n}" for n in range(1, 16)} | {f"C-{n}" for n in range(1, 10)}
+    assert wanted <= {mutant.breaks for mutant in MUTANTS}
+
+
 @pytest.mark.parametrize("there", ["", "if away:\nif away:"], ids=["gone", "twice"])
 def test_a_mutant_whose_place_is_not_clear_is_refused(tmp_path: Path, there: str) -> None:
     (tmp_path / "guard.py").write_text(there)

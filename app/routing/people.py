@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.routing.capacity import HOUSE, CapacityRefused, kind_of, read_capacity
 from app.routing.models import BLENDED, Method, Queue
 from app.routing.plain import Agent, Membership, Rules
-from app.routing.skills import Needs, SkillsRefused, last_needs, read_rings
+from app.routing.skills import Needs, SkillsRefused, last_needs, needs_of_rings, read_rings
 
 OPEN = "o.state IN ('pending', 'accepted', 'wrapping')"
 TAB = """
@@ -86,11 +86,17 @@ FREE = text(
 )
 """Who is there and has no call at hand, or may get other work beside one: nobody else is worth a look. By an index of
 those alone (`ix_agent_state_free`), however many others are at work."""
+LACKS = """
+    EXISTS (SELECT 1 FROM jsonb_each_text({needs}) AS need (key, level) WHERE NOT EXISTS (
+        SELECT 1 FROM skill k JOIN agent_skill a ON a.skill_id = k.id
+        WHERE k.key = need.key AND a.user_id = {user} AND a.level >= need.level::int))
+"""
+"""Whether an agent lacks something of these needs."""
 FIRST_OF_LINES = text(
     f"""
     SELECT line.n, first.user_id
     FROM jsonb_to_recordset(CAST(:lines AS jsonb)) AS line
-        (n int, queue_id bigint, needs jsonb, must jsonb, by text, last bigint)
+        (n int, queue_id bigint, needs jsonb, must jsonb, by text, last bigint, handled jsonb, rings jsonb)
     CROSS JOIN LATERAL (
         SELECT s.user_id FROM (
             SELECT s.user_id, s.rest_until FROM queue_member m JOIN agent_state s ON s.user_id = m.user_id
@@ -98,24 +104,29 @@ FIRST_OF_LINES = text(
                 AND (NOT s.has_call OR EXISTS (
                     SELECT 1 FROM "user" u WHERE u.id = s.user_id AND {BLENDED}))
             ORDER BY m.level,
-                CASE line.by WHEN 'round_robin' THEN (m.user_id <= line.last)::int WHEN 'skills' THEN -(
-                    SELECT coalesce(sum(a.level), 0) FROM agent_skill a JOIN skill k ON k.id = a.skill_id
-                    WHERE a.user_id = m.user_id AND line.needs ? k.key) END,
-                CASE WHEN line.by IN ('longest_idle', 'skills') THEN s.idle_since END,
+                CASE line.by
+                    WHEN 'round_robin' THEN (m.user_id <= line.last)::int
+                    WHEN 'skills' THEN -(
+                        SELECT coalesce(sum(a.level), 0) FROM agent_skill a JOIN skill k ON k.id = a.skill_id
+                        WHERE a.user_id = m.user_id AND line.needs ? k.key)
+                    WHEN 'fewest_today' THEN coalesce((line.handled ->> m.user_id::text)::int, 0)
+                    WHEN 'bullseye' THEN (
+                        SELECT count(*) FROM jsonb_array_elements(line.rings) AS ring (needs)
+                        WHERE {LACKS.format(needs="ring.needs", user="m.user_id")})
+                END,
+                CASE WHEN line.by NOT IN ('round_robin', 'linear') THEN s.idle_since END,
                 m.user_id
             OFFSET 0
         ) AS s
-        WHERE {RINGS} AND CASE WHEN line.must <> '{{}}' THEN NOT EXISTS (
-            SELECT 1 FROM jsonb_each_text(line.must) AS need (key, level) WHERE NOT EXISTS (
-                SELECT 1 FROM skill k JOIN agent_skill a ON a.skill_id = k.id
-                WHERE k.key = need.key AND a.user_id = s.user_id AND a.level >= need.level::int)) ELSE true END
+        WHERE {RINGS}
+            AND CASE WHEN line.must <> '{{}}' THEN NOT {LACKS.format(needs="line.must", user="s.user_id")} ELSE true END
         LIMIT :most
     ) AS first
     """  # noqa: S608
 )
 """Of each line's agents who are there those whom its queue's method asks first."""
-RANKED = (Method.LONGEST_IDLE, Method.ROUND_ROBIN, Method.LINEAR, Method.SKILLS)
-"""Methods whose first agents the statement above finds; for the others all of a queue's free agents are read."""
+UNRANKED = (Method.LEAST_OCCUPIED, Method.RANDOM)
+"""Methods of which the statement above knows nothing: all of such a queue's free agents are read."""
 NOT_FREE = text(
     f"""
     SELECT wanted.id, (
@@ -164,7 +175,7 @@ def first_agents(
 
 
 def _is_ranked(line: Asked) -> bool:
-    return line.rules.method in RANKED and not (line.rules.skill_rule == "best" and line.needs)
+    return line.rules.method not in UNRANKED and not (line.rules.skill_rule == "best" and line.needs)
 
 
 def _line(n: int, line: Asked) -> dict[str, Any]:
@@ -179,6 +190,8 @@ def _line(n: int, line: Asked) -> dict[str, Any]:
         "must": dict(must),
         "by": line.rules.method,
         "last": line.rules.last_offered,
+        "handled": line.rules.handled,
+        "rings": needs_of_rings(line.needs, line.rules.rings),
     }
 
 

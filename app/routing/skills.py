@@ -64,11 +64,16 @@ def mastery(needs: Needs, skills: Mapping[str, int]) -> int:
 
 def ring_of(needs: Needs, rings: Sequence[Ring], skills: Mapping[str, int]) -> int:
     """The innermost ring an agent belongs to: 0 holds everything, `len(rings) + 1` never qualifies."""
-    for number in range(len(rings) + 1):
-        dropped = frozenset[str]().union(*(ring.drop for ring in rings[:number]))
-        if missing({skill: level for skill, level in needs.items() if skill not in dropped}, skills) is None:
-            return number
-    return len(rings) + 1
+    each = enumerate(needs_of_rings(needs, rings))
+    return next((number for number, left in each if missing(left, skills) is None), len(rings) + 1)
+
+
+def needs_of_rings(needs: Needs, rings: Sequence[Ring]) -> list[Needs]:
+    """What is needed of an agent in each ring, from the innermost to the one after the last."""
+    left = [needs]
+    for ring in rings:
+        left.append({skill: level for skill, level in left[-1].items() if skill not in ring.drop})
+    return left
 
 
 def read_rings(value: Any) -> tuple[Ring, ...]:

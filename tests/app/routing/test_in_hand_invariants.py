@@ -5,7 +5,6 @@ HYPOTHESIS_EXAMPLES sets how many stories are tried.
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,9 +13,8 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
@@ -36,6 +34,7 @@ from app.routing.release import agent_gone, agent_rejoined, caller_gone
 from tests import factories as make
 from tests.conftest import EMPTY_DATABASE
 from tests.support.acd import assert_calls_at_hand_noted, at_once, reach_deadline
+from tests.support.stories import noted, play
 
 OUTSIDE = "+15559990000"
 TALKING = (State.ACTIVE, State.HELD)
@@ -61,6 +60,7 @@ class Hands(RuleBasedStateMachine):
         self.steps = 0
 
     @initialize()
+    @noted
     def open_the_floor(self) -> None:
         with unit_of_work() as session:
             session.execute(text(EMPTY_DATABASE))
@@ -81,18 +81,21 @@ class Hands(RuleBasedStateMachine):
                 accept_offer(session, offer.id)
 
     @rule(seed=seeds)
+    @noted
     def somebody_acts(self, seed: int) -> None:
         self.steps += 1
         chance = Random(f"{seed}:{self.steps}")
         _do(self.a_deed(chance))
 
     @rule(seed=seeds)
+    @noted
     def two_act_at_once(self, seed: int) -> None:
         self.steps += 1
         chance = Random(f"{seed}:{self.steps}")
         at_once(*[partial(_unless_refused, self.a_deed(chance)) for _ in range(2)])
 
     @rule(seed=seeds)
+    @noted
     def the_clock_strikes(self, seed: int) -> None:
         self.steps += 1
         call = Random(f"{seed}:{self.steps}").choice(self.calls)
@@ -111,6 +114,7 @@ class Hands(RuleBasedStateMachine):
         self.work_begins()
 
     @rule(seed=seeds)
+    @noted
     def a_caller_comes(self, seed: int) -> None:
         self.steps += 1
         with unit_of_work() as session:
@@ -160,6 +164,7 @@ class Hands(RuleBasedStateMachine):
         return chance.choice(deeds)
 
     @invariant()
+    @noted
     def every_call_is_whole(self) -> None:
         with unit_of_work() as session:
             assert_calls_at_hand_noted(session)
@@ -269,13 +274,4 @@ def _assert_asked(call: Interaction, asked: list[Consult], offers: list[Offer]) 
 
 
 def test_calls_stay_whole_through_any_hands(database: str) -> None:
-    run_state_machine_as_test(
-        Hands,
-        settings=settings(
-            max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "5")),
-            stateful_step_count=30,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate],
-        ),
-    )
+    play(Hands, examples=5, steps=30)

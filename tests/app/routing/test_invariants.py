@@ -5,25 +5,17 @@ HYPOTHESIS_EXAMPLES sets how many stories are tried.
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
@@ -32,13 +24,15 @@ from app.interactions.models import TERMINAL, Interaction, Segment, State
 from app.interactions.wrap_up import finish_wrap_up
 from app.routing import expire
 from app.routing.dispatch import dispatch
-from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, QueueMember
+from app.routing.lines import RETRY_PAUSE_S
+from app.routing.models import OPEN_OFFER, AgentSession, AgentState, Offer, OfferState, Queue, QueueMember
 from app.routing.offers import accept_offer, reject_offer, rescind_offer, time_out_offer
 from app.routing.presence import close_session, heartbeat, set_presence
 from app.routing.release import agent_gone, agent_rejoined, caller_gone, request_hang_up
 from tests import factories as make
 from tests.conftest import EMPTY_DATABASE
 from tests.support.acd import assert_calls_at_hand_noted, at_once, lose_tabs, reach_deadline, ring_out
+from tests.support.stories import noted, play
 
 ENDINGS: list[Callable[[Session, int], Any]] = [accept_offer, reject_offer, time_out_offer, rescind_offer]
 HOLDS = {
@@ -82,6 +76,7 @@ class Floor(RuleBasedStateMachine):
         self.calls: list[Interaction] = []
 
     @initialize()
+    @noted
     def open_the_floor(self) -> None:
         with unit_of_work() as session:
             session.execute(text(EMPTY_DATABASE))
@@ -102,6 +97,7 @@ class Floor(RuleBasedStateMachine):
     # What may happen: the work itself most of the time, trouble often enough
 
     @rule(seed=seeds)
+    @noted
     def the_work_goes_on(self, seed: int) -> None:
         self.one_of(
             seed,
@@ -113,6 +109,7 @@ class Floor(RuleBasedStateMachine):
         )
 
     @rule(seed=seeds)
+    @noted
     def something_gets_in_the_way(self, seed: int) -> None:
         self.one_of(
             seed,
@@ -142,12 +139,12 @@ class Floor(RuleBasedStateMachine):
 
     def callers_and_agents_are_matched(self) -> bool:
         with unit_of_work() as session:
-            might_ring = _who_might_ring(session)
+            might_ring, now = _who_might_ring(session), database_now(session)
             for offer in dispatch(session):
                 assert offer.user_id in might_ring, "A-3: offered to somebody who could not ring"
                 assert offer.interaction_id not in self.left, "A-15: offered after the caller left"
-                _assert_first_in_line(session, offer)
-            _assert_nobody_waits_beside_a_free_agent(session)
+                _assert_first_in_line(session, offer, now)
+            _assert_nobody_waits_beside_a_free_agent(session, now)
         return True
 
     def an_offer_ends(self, chance: Random) -> bool:
@@ -157,7 +154,9 @@ class Floor(RuleBasedStateMachine):
             with unit_of_work() as session:
                 if late:
                     ring_out(session, offer)
-                deed(session, offer.id)
+                outcome = deed(session, offer.id)
+            taken_late = late and outcome.offer.state == OfferState.ACCEPTED
+            assert not taken_late, "A-10: taken after its deadline by the database's clock"
         return offer is not None
 
     def a_race(self, chance: Random) -> bool:
@@ -268,6 +267,7 @@ class Floor(RuleBasedStateMachine):
     # What must hold whatever happened
 
     @invariant()
+    @noted
     def everything_is_in_its_place(self) -> None:
         with unit_of_work() as session:
             assert_calls_at_hand_noted(session)
@@ -315,11 +315,11 @@ def _who_might_ring(session: Session) -> set[int]:
     } & live - busy
 
 
-def _assert_first_in_line(session: Session, offer: Offer) -> None:
+def _assert_first_in_line(session: Session, offer: Offer, now: datetime) -> None:
     """A-11: nobody who came earlier with the same priority was passed over, unless this agent had turned them down."""
+    turned_down = {interaction_id for interaction_id, user_id in _turned_down(session, now) if user_id == offer.user_id}
     served = session.get_one(Interaction, offer.interaction_id)
     queues = set(session.scalars(select(QueueMember.queue_id).where(QueueMember.user_id == offer.user_id)))
-    turned_down = set(session.scalars(select(Offer.interaction_id).where(Offer.user_id == offer.user_id)))
     for other in session.scalars(select(Interaction).where(Interaction.state == State.QUEUED)):
         if other.queue_id == served.queue_id and other.queue_id in queues and other.id not in turned_down:
             assert other.virtual_start is not None
@@ -328,10 +328,10 @@ def _assert_first_in_line(session: Session, offer: Offer) -> None:
                 assert other.virtual_start >= served.virtual_start, "A-11: overtaken"
 
 
-def _assert_nobody_waits_beside_a_free_agent(session: Session) -> None:
-    """A-7: who is left waiting was asked of every free agent of the queue before."""
+def _assert_nobody_waits_beside_a_free_agent(session: Session, now: datetime) -> None:
+    """A-7: every free agent of the queue had turned down who is left waiting, not longer ago than their cool-down."""
     waiting = session.scalars(select(Interaction).where(Interaction.state == State.QUEUED)).all()
-    asked = {(offer.interaction_id, offer.user_id) for offer in session.scalars(select(Offer))}
+    asked = _turned_down(session, now)
     members = {(queue_id, id) for queue_id, id in session.execute(select(QueueMember.queue_id, QueueMember.user_id))}
     for user_id in _who_might_ring(session):
         for call in waiting:
@@ -339,9 +339,20 @@ def _assert_nobody_waits_beside_a_free_agent(session: Session) -> None:
                 assert (call.id, user_id) in asked, "A-7: agent idle and caller waiting"
 
 
+def _turned_down(session: Session, now: datetime) -> set[tuple[uuid.UUID, int]]:
+    """Which contacts whom need not be asked for again: by the queue's cool-down, or a moment after a missed ring."""
+    cool_down_s = dict(session.execute(select(Queue.id, Queue.retry_cooldown_s)).tuples().all())
+    turned_down = set()
+    for offer in session.scalars(select(Offer)):
+        pause_s = {"rejected": cool_down_s[offer.queue_id or 0], "timeout": RETRY_PAUSE_S}.get(offer.state, 0)
+        if offer.ended_at and offer.ended_at + timedelta(seconds=pause_s) > now:
+            turned_down.add((offer.interaction_id, offer.user_id))
+    return turned_down
+
+
 def _assert_one_open_offer_each(offers: Any) -> None:
     opened = [offer for offer in offers if offer.state in OPEN_OFFER]
-    by_call = Counter((offer.interaction_id, offer.role) for offer in opened)
+    by_call = Counter((offer.interaction_id, offer.role) for offer in opened if offer.role != "handed_on")
     by_agent = Counter(offer.user_id for offer in opened)
     assert all(count == 1 for count in by_call.values()), "A-1: two open offers for one interaction"
     assert all(count == 1 for count in by_agent.values()), "A-2: two open offers for one agent"
@@ -349,7 +360,8 @@ def _assert_one_open_offer_each(offers: Any) -> None:
 
 def _assert_one_place(call: Interaction, offers: list[Offer]) -> None:
     state = State(call.state)
-    opened = [(offer.state, offer.user_id) for offer in offers if offer.state in OPEN_OFFER]
+    primary = [offer for offer in offers if offer.role == "primary"]
+    opened = [(offer.state, offer.user_id) for offer in primary if offer.state in OPEN_OFFER]
     held = [(HOLDS[state].value, call.agent_id)] if state in HOLDS else []
     assert opened == held, f"A-4: {state} with {opened}"
     if state is State.QUEUED:
@@ -363,22 +375,12 @@ def _assert_one_place(call: Interaction, offers: list[Offer]) -> None:
 
 def _assert_no_gaps(call: Interaction, segments: list[Segment]) -> None:
     """A-13: one segment ends where the next begins, the first with the call's start, the last with its end."""
-    assert segments[0].started_at == call.created_at
+    assert segments[0].started_at == call.created_at, "A-13: begins late"
     for earlier, later in pairwise(segments):
-        assert earlier.ended_at == later.started_at
-    assert segments[-1].ended_at == call.ended_at
+        assert earlier.ended_at == later.started_at, "A-13: a gap, or two at once"
+    assert segments[-1].ended_at == call.ended_at, "A-13: ends at another time"
     assert (call.state in TERMINAL) == (call.ended_at is not None)
 
 
 def test_the_acds_invariants_hold_whatever_happens_in_whatever_order(database: str) -> None:
-    run_state_machine_as_test(
-        Floor,
-        settings=settings(
-            max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "8")),
-            stateful_step_count=40,
-            deadline=None,
-            phases=[Phase.generate],  # shrinking replays hundreds of stories, longer than anybody waits for a test
-            suppress_health_check=list(HealthCheck),
-            database=None,
-        ),
-    )
+    play(Floor, examples=8, steps=40)

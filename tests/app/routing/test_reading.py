@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, select, text
@@ -54,9 +55,9 @@ TALKING = text(
 )
 
 
-def many(session: Session, agents: int, waiting: int, *, busy: bool) -> None:
+def many(session: Session, agents: int, waiting: int, method: str, *, busy: bool) -> None:
     """A queue with so many agents, in a call or idle, and so many who wait."""
-    sales = make.queue(session)
+    sales = make.queue(session, method=method, rings=[{"stay_s": 60, "drop": ["french"]}])
     facts = {"agents": agents, "waiting": waiting, "queue": sales.id, "customer": make.customer(session).id}
     for statement in MANY.split(";")[:-1]:
         session.execute(text(statement), facts)
@@ -84,16 +85,22 @@ def counting_rows(session: Session) -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize(
-    ("agents", "waiting", "busy"),
-    [pytest.param(150, 300, True, id="one agent is free"), pytest.param(150, 1, False, id="one caller waits")],
+    ("agents", "waiting", "method", "busy"),
+    [
+        pytest.param(150, 300, "longest_idle", True, id="one agent is free"),
+        *(
+            pytest.param(150, 1, method, False, id=f"one caller waits, {method}")
+            for method in ("longest_idle", "fewest_today", "bullseye")
+        ),
+    ],
 )
 def test_a_decision_reads_no_more_when_the_floor_has_ten_times_the_people(
-    session: Session, agents: int, waiting: int, busy: bool
+    session: Session, agents: int, waiting: int, method: str, busy: bool
 ) -> None:
     read = []
     for factor in (1, 10):
         with session.begin_nested() as kept:
-            many(session, agents * factor, waiting * factor if busy else waiting, busy=busy)
+            many(session, agents * factor, waiting * factor if busy else waiting, method, busy=busy)
             with counting_rows(session) as rows:
                 assert len(dispatch(session)) == 1
             read.append(sum(rows))
@@ -128,7 +135,10 @@ def test_a_caller_of_a_line_that_was_not_read_is_not_passed_over(
 
 
 def _any_floor(session: Session, chance: Random) -> None:
-    """Four queues of any methods, agents of any skills and levels who work in some of them, and who waits."""
+    """Four queues of any methods, agents of any skills and levels who work in some of them, and who waits.
+
+    Some of the agents have had contacts today.
+    """
     words = ["french", "german"]
     methods = chance.sample([method.value for method in Method], 4)
     queues = [
@@ -142,20 +152,20 @@ def _any_floor(session: Session, chance: Random) -> None:
         )
         for n, method in enumerate(methods)
     ]
+    people = []
     for n in range(12):
         skills = {word: chance.randint(1, 5) for word in words if chance.random() < 0.5}
-        make.agent(
-            session,
-            f"A{n}",
-            chance.sample(queues, chance.randint(1, 2)),
-            idle_s=chance.randint(0, 500),
-            skills=skills,
-            level=chance.randint(1, 2),
-        )
+        queues_of = chance.sample(queues, chance.randint(1, 2))
+        facts: dict[str, Any] = {"idle_s": chance.randint(0, 500), "level": chance.randint(1, 2)}
+        people.append((make.agent(session, f"A{n}", queues_of, skills=skills, **facts), queues_of))
     for _ in range(10):
         skills = {word: chance.randint(1, 3) for word in words if chance.random() < 0.3}
         make.waiting_call(session, chance.choice(queues), waited_s=chance.randint(0, 200), skills=skills)
-    make.waiting_call(session, queues[0])  # whom anybody there may take
+    last = make.waiting_call(session, queues[0])  # whom anybody there may take
+    for agent, queues_of in people:
+        had = Offer(interaction_id=last.id, user_id=agent.id, state="completed", expires_at=agent.created_at)
+        had.queue_id = chance.choice(queues_of).id
+        session.add_all([had] if chance.random() < 0.5 else [])
     session.flush()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
@@ -21,6 +24,8 @@ from app.customers.models import Customer
 from app.db import unit_of_work
 from app.flows.models import FlowVersion
 from app.interactions.models import Interaction, Message
+from app.routing.models import Queue
+from app.routing.release import caller_gone
 from ivr_flows.faults import FlowError
 from ivr_flows.instructions import LookUp
 from telephony import draft_calls, lookups
@@ -29,6 +34,7 @@ from telephony.models import WebhookReceipt
 from telephony.room import room_of
 from telephony.web_services import WebServices
 from tests import factories
+from tests.conftest import EMPTY_DATABASE
 from tests.telephony.voice.conftest import Caller, House
 from tests.telephony.voice.edge import Edge
 
@@ -93,7 +99,9 @@ fallback: go_on
 nodes:
   where:
     kind: menu
-    prompt: "You are number {{ queue.position }}. For a callback press 1, for a message press 2, for a text 3."
+    prompt: >-
+      You are number {{ queue.position }}. For a callback press 1, for a message press 2, for a text 3.
+      {{ queue.low_min }} {{ queue.high_min }}
     tries: 1
     choices: [{key: 1, to: call_me}, {key: 2, to: box}, {key: 3, to: link}, {key: 4, to: away}, {key: 5, to: look}]
     no_input: news
@@ -417,12 +425,39 @@ def test_a_transfer_to_a_queue_that_is_not_there_goes_to_its_fallback(house: Hou
 def test_the_small_flow_plays_in_rounds_while_the_caller_keeps_the_place(house: House) -> None:
     caller = on_the_line(house, "3")
     caller.go_on()
-    assert caller.hears() == "You are number 1. For a callback press 1, for a message press 2, for a text 3."
+    assert caller.hears().startswith("You are number 1. For a callback press 1, for a message press 2, for a text 3.")
     caller.go_on()
     assert caller.hears() == "Did you know that fibre is fast?"
     caller.go_on()
     assert caller.hears().startswith("You are number 1.")
     assert house.interaction().state == "queued"
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 4), min_size=2, max_size=4))
+def test_the_small_flow_never_tells_a_later_place_or_a_longer_wait(house: House, ahead: list[int]) -> None:
+    with unit_of_work() as session:
+        session.execute(text(EMPTY_DATABASE))
+    with unit_of_work() as session:
+        sales = factories.queue(session, "sales")
+        factories.agent(session, queues=[sales])
+    caller = on_the_line(house, "3")
+    mine = house.interaction().id
+    told: list[list[int]] = []
+    for many in ahead:
+        with unit_of_work() as session:
+            others = select(Interaction).where(Interaction.id != mine, Interaction.state == "queued")
+            for other in session.scalars(others):
+                caller_gone(session, other.id)
+            for _ in range(many):
+                factories.waiting_call(session, session.get_one(Queue, sales.id), priority_min=10)
+        caller.go_on()
+        numbers = re.fullmatch(r"You are number (\d+)\. .* text 3\. (\d+) (\d+)", caller.hears())
+        assert numbers is not None
+        told.append([int(number) for number in numbers.groups()])
+        caller.go_on()  # the news
+    for each in zip(*told, strict=True):
+        assert list(each) == sorted(each, reverse=True), told
 
 
 def test_a_repeated_round_is_the_same_round(house: House) -> None:

@@ -97,7 +97,7 @@ def test_no_caller_is_ever_told_a_later_place_or_a_longer_wait_nor_too_often(
     rounds: list[tuple[int, float, int]],
 ) -> None:
     told, now, last_at = Told(began=NOW), NOW, 0
-    last_position, last_high = 10**6, 10**6
+    last_position, last_low, last_high = 10**6, 10**6, 10**6
     for position, estimate, later_s in rounds:
         now += later_s
         heard = announce(Place(position, *spoken_range(estimate)), told, now)
@@ -116,12 +116,13 @@ def test_no_caller_is_ever_told_a_later_place_or_a_longer_wait_nor_too_often(
                 assert said[name]["high"] <= last_high, "a longer wait than was said before"
                 assert said[name]["high"] * 60 >= estimate, "rounded up"
                 assert name == "wait_short" or said[name]["low"] < said[name]["high"], "a range"
-                last_high = said[name]["high"]
+                assert said[name].get("low", 1) <= last_low, "a longer wait than was said before"
+                last_low, last_high = said[name].get("low", 1), said[name]["high"]
         told = heard.told
 
 
 def test_what_was_told_travels_in_the_address_and_nonsense_counts_as_nothing() -> None:
-    told = Told(NOW, 3, 4, NOW - 5, True, True)
+    told = Told(NOW, 3, 4, NOW - 5, True, True, 2)
     assert Told.from_query(told.to_query(), NOW) == told
     assert Told.from_query({"at": "-1", "position": "9" * 40, "high": "x", "began": "²"}, NOW) == Told(began=NOW)
 

@@ -23,7 +23,7 @@ from app.routing.in_hand import Consult
 from app.routing.models import Queue
 from tests.e2e.people import Voices
 from tests.e2e.spoken import Talk
-from tests.faults.calls import CALLER, assert_nothing_is_lost, read, ring_in, talk, wrap_up
+from tests.faults.calls import CALLER, assert_nothing_is_lost, interactions, read, ring_in, talk, wrap_up
 from tests.faults.conftest import house
 from tests.support.house import LINE, Agent, House
 from tests.support.in_hand import a_supervisor, does, in_conversation, joins, longest_silence_s, most_of, recorded
@@ -36,6 +36,8 @@ SAM_HZ = 2300
 LONGEST_PAUSE_S = 2.5
 """Between two talks, while the music's first sound is fetched. Nobody thinks that the line is dead so soon."""
 SLOW_RING_S = 60
+PARKED_S = 4
+LONGEST_LOSS_S = 40
 BROKEN = "The yellow sofa has arrived broken."
 ASKED = "Could somebody help a lady quickly?"
 HELPS = "Certainly, I have another one here."
@@ -133,6 +135,100 @@ def test_a_customer_hears_music_while_colleagues_consult_and_then_the_colleague(
     spoken.holds(others, present=[GREETS], absent=[ASKED, HELPS])
 
 
+def test_a_customer_hears_music_while_their_agent_asks_a_queue_until_either_side_backs_out(
+    house: House, spoken: Talk, ana_and_caller: tuple[Agent, ScriptedPhone]
+) -> None:
+    """Nobody of the queue is free at first; then Ben is, whom Ana leaves, and once more, who leaves Ana."""
+    ana, caller = ana_and_caller
+    ben = house.agent("Ben")
+    other = ring_in(house, "+15551230002")
+    ben.phone.answer()
+    talk(other, ben)
+    caller.forget_heard()
+    does(ana, "transfer", to={"queue": "sales"}, warm=True, note="Wants another sofa")
+    house.until(lambda: in_seconds(caller.heard) > 4, "the customer hears the music")
+    assert consult_state(ana) == "waiting"
+    other.hang_up()
+    wrap_up(house, ben)
+    ben.phone.answer()
+    talk_to_each_other(house, ana, ben)
+    spoken.say(ana.phone, ASKED, heard_by=[ben.phone], unheard_by=[caller])
+    spoken.say(ben.phone, HELPS, heard_by=[ana.phone], unheard_by=[caller])
+    does(ana, "consult/back_out")
+    ben.phone.wait_for("ended")
+    talk(caller, ana)
+    does(ana, "transfer", to={"queue": "sales"}, warm=True)
+    ben.phone.answer()
+    house.until(lambda: consult_state(ana) == "talking", "they talk again")
+    does(ben, "consult/back_out")
+    ben.phone.wait_for("ended")
+    assert (ana.state()["call"]["state"], consult_state(ana)) == ("held", None), "Ana takes the customer back"
+    does(ana, "hold", hold=False)
+    talk(caller, ana)
+    assert longest_silence_s(caller.heard) < LONGEST_PAUSE_S, "the customer is never in silence"
+    caller.hang_up()
+    wrap_up(house, ana)
+    customer, others = recorded(house, of=CALLER)
+    spoken.holds(customer, absent=[ASKED, HELPS])
+    spoken.holds(others, absent=[ASKED, HELPS])
+
+
+def test_a_parked_customer_comes_back_when_the_time_is_over_and_is_never_in_silence(
+    house: House, spoken: Talk, ana_and_caller: tuple[Agent, ScriptedPhone]
+) -> None:
+    """To whoever parked them; and to the front of the queue while that one is away."""
+    ana, caller = ana_and_caller
+    with unit_of_work() as session:
+        session.execute(update(Queue).values(park_s=PARKED_S))
+    spoken.say(caller, BROKEN, heard_by=[ana.phone])
+    caller.forget_heard()
+    does(ana, "park")
+    ana.phone.wait_for("ended")
+    ana.phone.answer()
+    talk(caller, ana)
+    does(ana, "park")
+    ana.phone.wait_for("ended")
+    ana.be("break", "lunch")
+    house.until(lambda: interactions()[0].state == "queued", "they wait at the front")
+    spoken.is_told(caller, "next in line")
+    ana.be("available")
+    ana.phone.answer()
+    talk(caller, ana)
+    assert longest_silence_s(caller.heard) < LONGEST_PAUSE_S, "the customer is never in silence"
+    spoken.say(ana.phone, OFFERS, heard_by=[caller])
+    caller.hang_up()
+    wrap_up(house, ana)
+    assert_nothing_is_lost(house, most_offers=3, most_acceptances=3)
+
+
+def test_a_phone_that_goes_away_leaves_the_customer_with_a_word_and_somebody_who_comes(
+    house: House, spoken: Talk, ana_and_caller: tuple[Agent, ScriptedPhone]
+) -> None:
+    """Ana is back in time and has the call again; the second time she stays away, and Ben has it."""
+    ana, caller = ana_and_caller
+    caller.forget_heard()
+    ana.phone.vanish()
+    spoken.is_told(caller, "one moment", "reconnecting")
+    ana.new_phone().answer()
+    talk(caller, ana)
+    assert longest_silence_s(caller.heard) < LONGEST_PAUSE_S, "the customer is never in silence"
+    spoken.say(caller, BROKEN, heard_by=[ana.phone])
+    caller.forget_heard()
+    ana.go()
+    ana.phone.vanish()
+    behind = ring_in(house, "+15551230002")
+    house.until(lambda: interactions()[0].state == "queued", "they wait at the front", LONGEST_LOSS_S)
+    ben = house.agent("Ben")
+    ben.phone.answer()
+    talk(caller, ben)
+    assert longest_silence_s(caller.heard) < LONGEST_PAUSE_S, "the customer is never in silence"
+    spoken.say(ben.phone, GREETS, heard_by=[caller], unheard_by=[behind])
+    spoken.say(caller, THANKS, heard_by=[ben.phone], unheard_by=[behind])
+    behind.hang_up()
+    caller.hang_up()
+    wrap_up(house, ben)
+
+
 def test_a_coach_is_heard_by_the_agent_alone_and_is_on_no_recording(
     house: House, spoken: Talk, ana_and_caller: tuple[Agent, ScriptedPhone]
 ) -> None:
@@ -227,9 +323,19 @@ def test_a_callback_for_later_is_moved_by_its_link_and_rings_at_its_new_time(
     is_called_back_and_talks(house, spoken, caller)
 
 
+def consult_state(agent: Agent) -> str | None:
+    """How far it is with whoever was asked, by the agent's desktop."""
+    consult = agent.state()["call"]["consult"]
+    return consult["state"] if consult else None
+
+
+def in_seconds(mulaw: bytes) -> float:
+    return len(mulaw) / 8000
+
+
 def talk_to_each_other(house: House, ana: Agent, ben: Agent) -> None:
     """Both are in the consult and hear each other."""
-    house.until(lambda: read(select(Consult))[0].state == "talking", "they talk")
+    house.until(lambda: read(select(Consult).order_by(Consult.id))[-1].state == "talking", "they talk")
     for one, other, hertz in ((ana, ben, 440), (ben, ana, 1700)):
         one.phone.say(tone(hertz, 20), wait=False)
         other.phone.wait_to_hear(hertz)

@@ -48,9 +48,10 @@ def joins(sam: Agent, mode: str) -> None:
     assert answer.is_success, answer.text
 
 
-def recorded(house: House) -> list[bytes]:
-    """The call's recording, one mu-law sound for each channel."""
-    (recording,) = recordings_home(house)
+def recorded(house: House, of: str | None = None) -> list[bytes]:
+    """The call's recording (where there were several, of this caller), one mu-law sound for each channel."""
+    whose = {each.id for each in interactions() if of in (None, each.remote_address)}
+    (recording,) = [each for each in recordings_home(house) if each.interaction_id in whose]
     with wave.open(io.BytesIO((Path(house.env["RECORDINGS_URL"]) / str(recording.path)).read_bytes())) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, file.getnchannels())
     return [pcm16_to_mulaw(samples[:, channel].astype("<i2").tobytes()) for channel in range(samples.shape[1])]

@@ -2,8 +2,8 @@
 
 The small flow has an engine's state beside the caller's place. Each round of the queue's loop is one step of it: what
 it says, or one question; then the round's own address comes back with the answer. The wait itself stays ours: whether
-an agent rings, and when the limit is reached, is looked at before every round. Nobody is told a later place or a longer wait
-than before: the small flow is shown none.
+an agent rings, and when the limit is reached, is looked at before every round. Nobody is told a later place or a longer
+wait than before: the small flow is shown none.
 """
 
 from __future__ import annotations

@@ -77,4 +77,4 @@ def assert_calls_at_hand_noted(session: Session) -> None:
     """What the database notes of who has a call (it finds free agents by it) is what the offers say."""
     noted = set(session.scalars(select(AgentState.user_id).where(AgentState.has_call)))
     calls = select(Offer.user_id).where(Offer.channel == "voice", Offer.state.in_(OPEN_OFFER))
-    assert noted == set(session.scalars(calls)), "a call at hand that is not noted, or one noted that is over"
+    assert noted == set(session.scalars(calls)), "A-7: a call at hand that is not noted, or one noted that is over"

@@ -134,7 +134,7 @@ class Floor(RuleBasedStateMachine):
             return self.callers_and_agents_are_matched()
         queue, priority_min = chance.choice(self.queues), chance.choice([0, 0, 10])
         with unit_of_work() as session:
-            make.waiting_call(session, queue, priority_min=priority_min)
+            make.waiting_call(session, queue, priority_min=priority_min, waited_s=chance.choice([0, 0, 300, 900]))
         return self.callers_and_agents_are_matched()
 
     def callers_and_agents_are_matched(self) -> bool:
@@ -316,7 +316,10 @@ def _who_might_ring(session: Session) -> set[int]:
 
 
 def _assert_first_in_line(session: Session, offer: Offer, now: datetime) -> None:
-    """A-11: nobody who came earlier with the same priority was passed over, unless this agent had turned them down."""
+    """A-11: nobody who came earlier with the same priority was passed over, unless this agent had turned them down.
+
+    A-7: nor anybody who came earlier by more than the minutes of priority that the other has more.
+    """
     turned_down = {interaction_id for interaction_id, user_id in _turned_down(session, now) if user_id == offer.user_id}
     served = session.get_one(Interaction, offer.interaction_id)
     queues = set(session.scalars(select(QueueMember.queue_id).where(QueueMember.user_id == offer.user_id)))
@@ -326,6 +329,10 @@ def _assert_first_in_line(session: Session, offer: Offer, now: datetime) -> None
             assert served.virtual_start is not None
             if other.priority_min == served.priority_min:
                 assert other.virtual_start >= served.virtual_start, "A-11: overtaken"
+            else:
+                lead = other.virtual_start - served.virtual_start
+                more = timedelta(minutes=other.priority_min - served.priority_min)
+                assert lead >= more, "A-7: overtaken by more than the priority"
 
 
 def _assert_nobody_waits_beside_a_free_agent(session: Session, now: datetime) -> None:

@@ -6,6 +6,7 @@ CANCEL and STOP are the carriers' words for "no more texts" and are left to them
 from __future__ import annotations
 
 import re
+import uuid
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -17,7 +18,8 @@ from app.callbacks.change import cancel_callback, move_callback
 from app.callbacks.models import Callback, Kind
 from app.callbacks.policy import policy_of
 from app.callbacks.request import CallbackRefused, Window, request
-from app.callbacks.rows import hold, open_for, open_place
+from app.callbacks.rows import hold, hold_in_turn, one_at_a_time, open_for, open_place
+from app.customers.models import ContactPoint
 from app.db import database_now
 from app.interactions.models import Interaction, Message
 from app.routing.models import Queue
@@ -51,10 +53,18 @@ def understand(session: Session, message: Message) -> str | None:
 
 
 def hold_what_it_is_about(session: Session, from_address: str, body: str) -> None:
-    """Take the callback that a text is about before the text's customer: so does whoever texts somebody about one."""
-    known = open_for(session, from_address) if wish_of(body) is not None else None
+    """Take the callback that a text is about, or the turn to ask for one, before the text's customer: whoever texts
+    somebody about their callback takes them in this order, too.
+    """
+    wish = wish_of(body)
+    known = open_for(session, from_address) if wish is not None else None
     if known is not None:
-        hold(session, known.id)
+        hold_in_turn(session, known)
+    elif wish == "ask":
+        owner = select(ContactPoint.customer_id).where(ContactPoint.kind == "phone", ContactPoint.value == from_address)
+        queue = _queue_for(session, session.scalars(owner).first())
+        if queue is not None:
+            one_at_a_time(session, from_address, queue.id)
 
 
 def wish_of(body: str) -> str | None:
@@ -104,12 +114,8 @@ def _tell_place(session: Session, callback: Callback, once: str) -> None:
 
 
 def _ask(session: Session, message: Message) -> Callback | None:
-    """A callback for who texts for one: by the queue they were in last, else the first there is."""
-    before = select(Interaction.queue_id).where(
-        Interaction.customer_id == message.customer_id, Interaction.queue_id.is_not(None)
-    )
-    last = session.scalars(before.order_by(Interaction.created_at.desc()).limit(1)).first()
-    queue = session.get(Queue, last) if last else session.scalars(select(Queue).order_by(Queue.id).limit(1)).first()
+    """A callback for who texts for one."""
+    queue = _queue_for(session, message.customer_id)
     if queue is None:
         return None
     interaction = session.get_one(Interaction, message.interaction_id)
@@ -127,3 +133,12 @@ def _ask(session: Session, message: Message) -> Callback | None:
         )
     except CallbackRefused:
         return None
+
+
+def _queue_for(session: Session, customer_id: uuid.UUID | None) -> Queue | None:
+    """The queue they were in last, else the first there is."""
+    before = select(Interaction.queue_id).where(
+        Interaction.customer_id == customer_id, Interaction.queue_id.is_not(None)
+    )
+    last = session.scalars(before.order_by(Interaction.created_at.desc()).limit(1)).first()
+    return session.get(Queue, last) if last else session.scalars(select(Queue).order_by(Queue.id).limit(1)).first()

@@ -131,7 +131,8 @@ class Promises(RuleBasedStateMachine):
         self.over: dict[uuid.UUID, tuple[str, int]] = {}
         self.canceled: dict[uuid.UUID, int] = {}
         self.accepted: set[uuid.UUID] = set()
-        self.forbidden: dict[str, datetime] = {}
+        self.forbidden: dict[str, tuple[datetime, datetime]] = {}
+        """Who said no, between which two moments: what is asked for in between may be before it or after."""
         self.unconfirmed: set[uuid.UUID] = set()
 
     @initialize()
@@ -158,6 +159,8 @@ class Promises(RuleBasedStateMachine):
     def something_happens(self, seed: int) -> None:
         """One rule for all: of several, Hypothesis leaves some out in each story, and few deeds would ever meet."""
         self.steps += 1
+        with unit_of_work() as session:
+            self.began_at = database_now(session)
         chance = Random(f"{seed}:{self.steps}")
         kinds = [self.several_things_happen_at_once] * 4 + [self.everybody_wants_the_same_callback] * 4
         kinds += [self.an_agent_is_matched] * 4 + [self.time_passes] * 2 + [self.the_house_goes_dark]
@@ -205,13 +208,26 @@ class Promises(RuleBasedStateMachine):
         self.note(at_once(*[self.takes(offer.id) for offer in offers] or [look_at_due]))
 
     def time_passes(self, chance: Random) -> None:
-        """By day, by night, in the opening hours or not; and maybe the clock strikes at once."""
+        """By day, by night, in the opening hours or not; agents may have taken a callback before and dial it after."""
+        taken = self.agents_get_ready() if chance.random() < 0.6 else []
         self.shift(timedelta(minutes=chance.choice([1, 5, 40, 120])))
         if chance.random() < 0.5:
             self.is_open, self.is_night = chance.random() < 0.7, chance.random() < 0.4
             self.set_times()
+        if taken:
+            at_once(*[self.dials(place_id) for place_id in taken[:4]])
         if chance.random() < 0.7:
             self.the_clock_strikes()
+
+    def agents_get_ready(self) -> list[uuid.UUID]:
+        """They take what waits and have not dialled yet: the places that they hold."""
+        with unit_of_work() as session:
+            dispatch(session)
+            for offer in session.scalars(_pending()).all():
+                if session.get_one(Interaction, offer.interaction_id).queue_id == self.queues[0]:
+                    accept_offer(session, offer.id)
+        with unit_of_work() as session:
+            return list(session.scalars(_open_places().with_only_columns(Interaction.id)))
 
     def the_house_goes_dark(self, chance: Random) -> None:
         """No worker runs for a while; then all of them start at once and look at what came due meanwhile (C-8)."""
@@ -252,11 +268,12 @@ class Promises(RuleBasedStateMachine):
             kind = Kind.VIRTUAL_HOLD if confirmed else Kind.WEB
             since = now - timedelta(minutes=self.steps % 10)
             zone = TOKYO if number == ABROAD else "UTC"
-            about: dict[str, Any] = {"zone": zone, "confirmed": confirmed, "virtual_start": since}
+            mine = uuid.uuid4().hex
+            about: dict[str, Any] = {"zone": zone, "confirmed": confirmed, "virtual_start": since, "note": mine}
             callback = _unless_refused(lambda: a_callback(session, queue, number, kind=kind, in_min=in_min, **about))
             if callback is None:
                 return None
-            if callback.created_at < now:
+            if callback.note != mine:
                 return Promised(callback.id, since, again=True, confirmed=confirmed)
             texts.confirm(session, callback)
             return Promised(callback.id, since if in_min is None else callback.window_start, confirmed=confirmed)
@@ -283,7 +300,8 @@ class Promises(RuleBasedStateMachine):
     def somebody_calls(self, chance: Random) -> Deed | None:
         """Anybody calls, also who was not promised anything, and some give up waiting."""
         waits = Interaction.state.in_((State.QUEUED, State.OFFERED)) & (Interaction.direction == "inbound")
-        waiting = self.find(select(Interaction).where(waits), chance)
+        unwilling = self.find(select(Interaction).where(waits, Interaction.remote_address == UNWILLING), chance)
+        waiting = unwilling or self.find(select(Interaction).where(waits), chance)
         if waiting is not None and chance.random() < 0.5:
             return lambda session: caller_gone(session, waiting.id)
         return self.calls_again(
@@ -450,7 +468,7 @@ class Promises(RuleBasedStateMachine):
                         self.canceled[result.callback_id] = result.tries
                 case str():
                     with unit_of_work() as session:
-                        self.forbidden[result] = database_now(session)
+                        self.forbidden[result] = self.began_at, database_now(session)
         for each in results:
             if isinstance(each, TookUp):
                 self.since[each.interaction_id] = self.since.get(each.callback_id)
@@ -467,6 +485,13 @@ class Promises(RuleBasedStateMachine):
 
     def is_time_for(self, callback: Callback) -> bool:
         return self.is_open and not (self.is_night and callback.zone != "UTC")
+
+    def was_forbidden_after(self, callback: Callback) -> bool:
+        """Whether its person said "do not call me" later than they asked for it."""
+        return callback.number in self.forbidden and callback.created_at < self.forbidden[callback.number][0]
+
+    def is_after_a_no(self, number: str, moment: datetime) -> bool:
+        return number in self.forbidden and moment > self.forbidden[number][1]
 
     def set_times(self) -> None:
         """The doors open or close, and it becomes night everywhere but where people live by UTC, or day again."""
@@ -522,9 +547,7 @@ class Promises(RuleBasedStateMachine):
             else:
                 mine = [one.owner_id for one in owed if one.callback_id == each.id]
                 is_told = told[f"callback:{each.id}:end"] == 1
-                wants_none = each.number == TEXTLESS or each.created_at < self.forbidden.get(
-                    each.number, each.created_at
-                )
+                wants_none = each.number == TEXTLESS or self.was_forbidden_after(each)
                 assert is_told or wants_none, "C-8: who waited in vain was not told"
             assert len(mine) == 1 and mine[0] in self.agents, "C-8: nobody of ours looks after them"
 
@@ -586,8 +609,8 @@ class Promises(RuleBasedStateMachine):
             callback = callbacks[new.callback_id]
             assert callback.window_start <= new.started_at < callback.window_end, "C-2: dialled outside the window"
             assert self.is_time_for(callback), "C-2: dialled outside the opening hours, or at night"
-            said_no = self.forbidden.get(callback.number)
-            assert not (said_no and callback.created_at < said_no < new.started_at), "C-9: dialled after a no"
+            is_after = self.is_after_a_no(callback.number, new.started_at)
+            assert not (is_after and self.was_forbidden_after(callback)), "C-9: dialled after a no"
             self.seen_tries.add(new.id)
 
     def places_are_single(self, callbacks: dict[uuid.UUID, Callback], places: Iterable[Interaction]) -> None:
@@ -628,17 +651,15 @@ class Promises(RuleBasedStateMachine):
         assert not any(each.number == TEXTLESS for each in unasked), "C-9: calls who opted out and did not ask"
         for each in callbacks.values():
             if each.state in BEFORE_A_TALK:
-                said_no = self.forbidden.get(each.number, each.created_at)
-                assert each.created_at >= said_no, "C-9: promised after a no"
+                assert not self.was_forbidden_after(each), "C-9: promised after a no"
             if each.id in self.unconfirmed:
                 is_asked = each.state == CallbackState.REQUESTED or each.state not in OPEN
                 assert is_asked, "C-9: nobody has shown that the number is theirs"
         for written in texts:
             assert written.remote_address not in (UNWILLING, TEXTLESS), "C-9: a text to somebody who wants none"
-            since = self.forbidden.get(written.remote_address)
-            if since and written.created_at > since:
+            if self.is_after_a_no(written.remote_address, written.created_at):
                 about = next((each for each in callbacks.values() if str(each.id) in (written.client_id or "")), None)
-                assert about is not None and about.created_at > since, "C-9: a text after a no"
+                assert about is not None and not self.was_forbidden_after(about), "C-9: a text after a no"
 
     def teardown(self) -> None:
         """C-5: when all their time is over, every callback has ended."""

@@ -199,17 +199,25 @@ def is_free() -> ColumnElement[bool]:
 
 
 def _offer(session: Session, found: Sequence[Match], look: _Look, others: _Others) -> list[Offer]:
-    """Lock what was matched, look again, offer what is still to be had."""
+    """Lock what was matched, look again, offer what is still to be had.
+
+    Whose agents were taken meanwhile is matched again in the next round; until then nobody who could serve them is
+    given to others (A-11).
+    """
     wanted = {agent.user_id for each in found for agent in each.agents}
     held = _hold_waiting(session, found) | _hold_asked(session, found)
     agents = _hold_agents(session, wanted)
     others |= (wanted - agents.keys()) | ({each.contact.id for each in found} - held.keys())
     now = look.now.timestamp()
     rings: list[_Ring] = []
+    passed: list[Contact] = []
     for each in found:
         interaction, rules = held.get(each.contact.id), look.rules[each.contact.queue_id]
         still = [agents[agent.user_id] for agent in each.agents if agent.user_id in agents]
         able = [agent for agent in still if hindrance(each.contact, rules, agent, now) is None]
+        able = [agent for agent in able if not any(_could_serve(agent, other, look) for other in passed)]
+        if interaction is not None and not able:
+            passed.append(each.contact)
         if interaction is not None and able:
             queue = look.queues[each.contact.queue_id]
             asked = each.contact.consult_id
@@ -218,6 +226,10 @@ def _offer(session: Session, found: Sequence[Match], look: _Look, others: _Other
             for agent in able:
                 agent.open_work[each.contact.kind] = agent.open_work.get(each.contact.kind, 0) + 1
     return _ring(session, rings, why.decisions(session, found, look.agents, look.rules, now), look.now) if rings else []
+
+
+def _could_serve(agent: Agent, contact: Contact, look: _Look) -> bool:
+    return hindrance(contact, look.rules[contact.queue_id], agent, look.now.timestamp()) is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,8 +132,8 @@ class Crowd(RuleBasedStateMachine):
                 come = self.a_contact_comes(chance)
                 if come:
                     come(session)
-            waiting = session.scalars(select(Interaction).where(Interaction.state == State.QUEUED))
-            self.waited = {call.id: call for call in waiting}
+            self.calls = list(session.scalars(select(Interaction).order_by(Interaction.created_at)))
+            self.waited = {call.id: call for call in self.calls if call.state == State.QUEUED}
             self.phones = _phones(session)
 
     def a_deed(self, chance: Random) -> Deed:
@@ -226,6 +226,7 @@ class Crowd(RuleBasedStateMachine):
         def deed(session: Session) -> None:
             if opens:
                 heartbeat(session, who, uuid.uuid4(), True)
+                self.phones.add(who)
                 return
             for tab in session.scalars(select(AgentSession.id).where(AgentSession.user_id == who)).all():
                 close_session(session, who, tab)
@@ -311,7 +312,8 @@ class Crowd(RuleBasedStateMachine):
             last = max((offer.id for offer in own), default=0)
             assert self.last_offer.setdefault(call.id, last) == last, "A-15: offered after the caller left"
             for offer in own:
-                assert offer.state != OfferState.PENDING, "A-15: it still rings for a caller who left"
+                is_over = offer.state not in OPEN_OFFER or call.state == State.WRAPPING
+                assert is_over, f"A-15: {offer.state} for a caller who left"
                 if offer.state == OfferState.CANCELED and offer.ended_at is not None:
                     late_s = (offer.ended_at - self.left[call.id]).total_seconds()
                     assert late_s < AT_ONCE_S, f"A-15: it rang {late_s:.1f} s after the caller left"
@@ -383,7 +385,8 @@ class Crowd(RuleBasedStateMachine):
                 beside = call.channel == "sms" and not calls_wait and not work["voice"] and work["sms"] < MOST["sms"]
                 asked = (call.id, user_id) in cooling or (call.queue_id, user_id) not in belongs
                 if (beside or not work) and not asked and self._has(user_id, needs):
-                    raise AssertionError("A-7: agent idle and contact waiting")
+                    which = "A-7, A-8" if call.queue_id == self.rings else "A-7"
+                    raise AssertionError(f"{which}: agent idle and contact waiting")
 
     def _needs(
         self, queue_id: int | None, needs: dict[str, int], since: datetime | None, at: datetime
@@ -496,7 +499,7 @@ def _dawdling(look: Callable[..., Any]) -> Callable[..., Any]:
 
     def later(*facts: Any) -> Any:
         found = look(*facts)
-        time.sleep(random.choice([0, 0, 0.005, 0.03]))
+        time.sleep(random.choice([0, 0.005, 0.02, 0.04]))
         return found
 
     return later

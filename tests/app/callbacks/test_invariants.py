@@ -176,8 +176,9 @@ class Promises(RuleBasedStateMachine):
     def everybody_wants_the_same_callback(self, chance: Random) -> None:
         """Its customer, its agent, its line and the clock reach for one callback in the same instant."""
         wanted = select(Callback).where(Callback.state.in_(OPEN))
-        under_way = self.find(wanted.where(Callback.state.in_((CallbackState.DUE, *TRYING))), chance)
-        callback = under_way or self.find(wanted, chance)
+        waits = (CallbackState.REQUESTED, CallbackState.WAITING)
+        under_way = self.find(wanted.where(Callback.state.not_in(waits)), chance)
+        callback = (under_way if chance.random() < 0.8 else None) or self.find(wanted, chance)
         if callback is None:
             self.note(at_once(self.asks(MIRA, self.queues[0], None), self.calls_again(MIRA, self.queues[0], False)))
             return
@@ -185,9 +186,10 @@ class Promises(RuleBasedStateMachine):
         deeds = [self.changes(callback.id, choice, 30) for choice in chance.sample(["cancel", "move", "at once"], 1)]
         if chance.random() < 0.3:
             deeds += [self.calls_again(callback.number, callback.queue_id, chance.random() < 0.5)] * 3
-        deeds += [self.asks(callback.number, callback.queue_id, 45), look_at_due, find_lost]
+        asked = (callback.number, callback.queue_id)
+        deeds += [self.asks(*asked, 45), self.asks(*asked, None, confirmed=False), look_at_due, find_lost]
         if place is not None:
-            lines = ("1", "1", "2", "3", "", "machine", "busy")
+            lines = ("1", "1", "1", "1", "2", "3", "", "machine", "busy")
             deeds += [self.dials(place.id)] * 3 + [self.line(place.id, how) for how in chance.sample(lines, 4)]
             ringing = self.find(_pending().where(Offer.interaction_id == place.id), chance)
             deeds += [self.answers(ringing.id)] * 2 if ringing is not None else []
@@ -304,11 +306,10 @@ class Promises(RuleBasedStateMachine):
         waiting = unwilling or self.find(select(Interaction).where(waits), chance)
         if waiting is not None and chance.random() < 0.5:
             return lambda session: caller_gone(session, waiting.id)
-        return self.calls_again(
-            chance.choice([*NUMBERS, *[UNWILLING] * 3]), chance.choice(self.queues), chance.random() < 0.5
-        )
+        number = chance.choice([*NUMBERS, *[UNWILLING] * 5])
+        return self.calls_again(number, chance.choice(self.queues), chance.random() < 0.5, chance.random() < 0.4)
 
-    def calls_again(self, number: str, queue_id: int, waits_now: bool) -> Deed:
+    def calls_again(self, number: str, queue_id: int, waits_now: bool, gives_up: bool = False) -> Deed:
         def call_again(session: Session) -> TookUp | None:
             call = make.call_in_flow(session, make.customer(session, number))
             if waits_now:
@@ -320,6 +321,8 @@ class Promises(RuleBasedStateMachine):
             known = open_for(session, number, queue_id)
             took_up = join_line(session, call, queue_id) is not None
             enqueue_interaction(session, call, session.get_one(Queue, queue_id))
+            if gives_up:
+                caller_gone(session, call.id)
             return TookUp(known.id, call.id) if known is not None and took_up else None
 
         return call_again
@@ -417,7 +420,7 @@ class Promises(RuleBasedStateMachine):
         trying = select(CallbackAttempt).where(CallbackAttempt.ended_at.is_(None))
         tried = self.find(trying, chance)
         if tried is not None and chance.random() < 0.8:
-            keys = ["1", "1", "2", "3", "", "machine", "no-answer", "busy", "ended"]
+            keys = ["1", "1", "1", "1", "2", "3", "", "machine", "no-answer", "busy"]
             return self.line(tried.interaction_id, chance.choice(keys))
         talk = self.find(select(Interaction).where(Interaction.state.in_(TALKING)), chance)
         return talk and self.line(talk.id, "ended")

@@ -151,6 +151,8 @@ class Promises(RuleBasedStateMachine):
                 point.no_calls_at = database_now(session) if number == UNWILLING else None
                 point.sms_opted_out_at = database_now(session) if number == TEXTLESS else None
             self.queues = [queue.id for queue in queues]
+            for number in (TEXTLESS, UNWILLING):  # they gave up waiting, which nobody has looked at yet
+                caller_gone(session, make.waiting_call(session, queues[0], make.customer(session, number)).id)
         self.set_times()
 
     # -- what happens
@@ -673,6 +675,7 @@ class Promises(RuleBasedStateMachine):
         for days in (0, 40):  # what is owed by then is promised before
             self.shift(timedelta(days=days))
             self.the_clock_strikes()
+            self.promises_hold()
         with unit_of_work() as session:
             assert session.scalars(select(Callback.state).where(Callback.state.in_(OPEN))).all() == [], (
                 "C-5: still open"

@@ -91,7 +91,9 @@ class Floor(RuleBasedStateMachine):
             self.queues = [sales, support]
             self.agents = [person.id for person in people]
             for queue in self.queues:
-                make.waiting_call(session, queue)
+                make.waiting_call(session, queue, waited_s=900)
+                make.waiting_call(session, queue, waited_s=600)
+                make.waiting_call(session, queue, priority_min=10)
         self.callers_and_agents_are_matched()
 
     # What may happen: the work itself most of the time, trouble often enough
@@ -132,9 +134,9 @@ class Floor(RuleBasedStateMachine):
     def a_caller_queues(self, chance: Random) -> bool:
         if sum(call.state == State.QUEUED for call in self.calls) >= MOST_WAITING:
             return self.callers_and_agents_are_matched()
-        queue, priority_min = chance.choice(self.queues), chance.choice([0, 0, 10])
+        queue, priority_min = chance.choice(self.queues), chance.choice([0, 10])
         with unit_of_work() as session:
-            make.waiting_call(session, queue, priority_min=priority_min, waited_s=chance.choice([0, 0, 300, 900]))
+            make.waiting_call(session, queue, priority_min=priority_min, waited_s=chance.choice([0, 900]))
         return self.callers_and_agents_are_matched()
 
     def callers_and_agents_are_matched(self) -> bool:

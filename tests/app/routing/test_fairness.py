@@ -314,7 +314,7 @@ class Crowd(RuleBasedStateMachine):
             if call.id not in self.left:
                 continue
             assert call.state in TERMINAL or call.state == State.WRAPPING, "A-15: a caller who left is served"
-            own = [offer for offer in self.offers if offer.interaction_id == call.id]
+            own = [offer for offer in self.offers if offer.interaction_id == call.id and offer.role == "primary"]
             last = max((offer.id for offer in own), default=0)
             assert self.last_offer.setdefault(call.id, last) == last, "A-15: offered after the caller left"
             for offer in own:

@@ -385,10 +385,12 @@ class Crowd(RuleBasedStateMachine):
         waiting = session.scalars(select(Interaction).where(Interaction.state == State.QUEUED)).all()
         calls_wait = any(call.channel == "voice" for call in waiting)
         for call in waiting:
+            if call.channel == "sms" and calls_wait:
+                continue  # who could take a call that has waited too long gets no texts, though they turned it down
             needs = self._needs(call.queue_id, call.required_skills, call.virtual_start, since)
             for user_id in people:
                 work = at_hand.get(user_id, Counter())
-                beside = call.channel == "sms" and not calls_wait and not work["voice"] and work["sms"] < MOST["sms"]
+                beside = call.channel == "sms" and not work["voice"] and work["sms"] < MOST["sms"]
                 asked = (call.id, user_id) in cooling or (call.queue_id, user_id) not in belongs
                 if (beside or not work) and not asked and self._has(user_id, needs):
                     which = "A-7, A-8" if call.queue_id == self.rings else "A-7"
